@@ -1,0 +1,90 @@
+"""What the listings show: model cards, personas, the server's status. Shapes of the API."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from fireside.messages import Defaults, Value
+
+
+class ModelCard(msgspec.Struct, frozen=True):
+    """What is known about a model before it is loaded. None where nobody says."""
+
+    reference: str
+    name: str
+    origin: str
+    licence: str | None
+    size_bytes: int
+    installed: bool
+    path: str | None = None
+    sha256: str | None = None
+    architecture: str | None = None
+    parameters: int | None = None
+    quantization: str | None = None
+    context_length: int | None = None
+    has_template: bool | None = None
+    languages: tuple[str, ...] = ()
+    loaded: bool = False
+    is_default: bool = False
+
+
+PersonaName = Annotated[str, Meta(pattern=r"^[\w][\w .-]{0,59}$")]
+PERSONA_NAME = re.compile(r"[\w][\w .-]{0,59}")
+
+
+class Persona(Value, frozen=True):
+    """A role for the model: a name, a description (the system text) and defaults."""
+
+    name: PersonaName
+    description: str
+    first_message: str | None = None
+    defaults: Defaults = Defaults()
+    source: str | None = None
+    """The TOML text it was read from; None for one that comes with the program."""
+
+
+class EngineStatus(msgspec.Struct, frozen=True):
+    """A loaded model. `resident_bytes` is None where the system doesn't tell."""
+
+    model: str
+    engine: str
+    device: str
+    context_length: int
+    slots: int
+    users: int
+    load_ms: float
+    resident_bytes: int | None
+    pid: int | None
+    notices: tuple[str, ...] = ()
+
+
+class ServerStatus(msgspec.Struct, frozen=True):
+    version: str
+    pid: int
+    address: str
+    started_by: str
+    uptime_s: float
+    home: str
+    database: str
+    database_bytes: int
+    resident_bytes: int | None
+    default_model: str
+    engines: tuple[EngineStatus, ...]
+    conversations: int
+    trash: int
+    messages: int
+    running_replies: int
+
+
+class ImportSummary(msgspec.Struct, frozen=True):
+    """What an import did. `already_there` were imported before and are left as they are."""
+
+    conversations: int
+    messages: int
+    already_there: int
+    skipped: tuple[str, ...] = ()
+    """one line for each conversation that could not be read, and why"""

@@ -1,0 +1,176 @@
+"""The values of a conversation: parts, messages, sampling, usage, receipts.
+
+They know no ids of a database, no HTTP and no engine. As `msgspec.Struct`s they are also the
+shapes of the API: the server encodes them, the client decodes them, and no dict travels inward.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of the values that people send in: immutable, and strict about unknown fields."""
+
+
+class Role(enum.StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class TextPart(Value, tag_field="type", tag="text", frozen=True):
+    """Words, as they were said."""
+
+    text: str
+
+
+class ReasoningPart(Value, tag_field="type", tag="reasoning", frozen=True):
+    """What a model thought before it answered; shown folded."""
+
+    text: str
+
+
+class FilePart(Value, tag_field="type", tag="file", frozen=True):
+    """A text file that was attached: the model is given its name and its text."""
+
+    name: str
+    text: str
+
+
+Part = TextPart | ReasoningPart | FilePart
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A role and its parts."""
+
+    role: Role
+    parts: tuple[Part, ...]
+
+    @property
+    def text(self) -> str:
+        """What was said: the text parts only."""
+        return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def prompt_text(self) -> str:
+        """What a model is given for this message: attached files first, then the words.
+
+        >>> Message(Role.USER, (FilePart("a.txt", "one"), TextPart("Why?"))).prompt_text
+        'a.txt:\\n\\none\\n\\nWhy?'
+        """
+        files = [f"{part.name}:\n\n{part.text}" for part in self.parts if isinstance(part, FilePart)]
+        return "\n\n".join([*files, self.text] if self.text else files)
+
+
+def said(role: Role, text: str) -> Message:
+    """Return a message of one text part."""
+    return Message(role, (TextPart(text),))
+
+
+class PromptFormat(enum.StrEnum):
+    """How a branch is put in front of a model."""
+
+    CHAT = "chat"
+    """the model's own template"""
+    TRANSCRIPT = "transcript"
+    """`Alice: … Bob: …`, for models without a template and for whoever wants it"""
+
+
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Stop = Annotated[str, Meta(min_length=1, max_length=200)]
+
+
+class Sampling(Value, frozen=True):
+    """How the next token is chosen; None leaves it to whoever decides next.
+
+    The meanings and defaults are llama.cpp's (tools/server/README.md, "POST /completion").
+    """
+
+    temperature: Annotated[float, Meta(ge=0.0, le=100.0)] | None = None
+    top_k: Annotated[int, Meta(ge=0, le=1_000_000)] | None = None
+    top_p: Probability | None = None
+    min_p: Probability | None = None
+    typical_p: Probability | None = None
+    repeat_penalty: Annotated[float, Meta(gt=0.0, le=10.0)] | None = None
+    repeat_last_n: Annotated[int, Meta(ge=-1, le=1_000_000)] | None = None
+    presence_penalty: Annotated[float, Meta(ge=-2.0, le=2.0)] | None = None
+    frequency_penalty: Annotated[float, Meta(ge=-2.0, le=2.0)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=4_294_967_294)] | None = None
+    stop: Annotated[tuple[Stop, ...], Meta(max_length=16)] | None = None
+
+    def merged(self, over: Sampling) -> Sampling:
+        """Return these settings with every one that `over` names replaced.
+
+        >>> Sampling(top_k=10, seed=1).merged(Sampling(seed=2))
+        Sampling(temperature=None, top_k=10, top_p=None, min_p=None, typical_p=None, \
+repeat_penalty=None, repeat_last_n=None, presence_penalty=None, frequency_penalty=None, \
+max_tokens=None, seed=2, stop=None)
+        """
+        return _merged(self, over)
+
+
+class Defaults(Value, frozen=True):
+    """What a conversation, a persona or one request says about how to answer; None leaves it open."""
+
+    model: str | None = None
+    persona: str | None = None
+    system: str | None = None
+    sampling: Sampling = Sampling()
+    format: PromptFormat | None = None
+    me: Annotated[str, Meta(min_length=1, max_length=60)] | None = None
+    you: Annotated[str, Meta(min_length=1, max_length=60)] | None = None
+
+    def merged(self, over: Defaults) -> Defaults:
+        """Return these defaults with everything that `over` names replaced, sampling included."""
+        sampling = self.sampling.merged(over.sampling)
+        return msgspec.structs.replace(_merged(self, over), sampling=sampling)
+
+
+def _merged(under: S, over: S) -> S:
+    named = {key: value for key, value in msgspec.structs.asdict(over).items() if value is not None}
+    return msgspec.structs.replace(under, **named)
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Token counts of one reply. `cached_tokens` is None where the engine doesn't tell."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int | None
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """How long one reply took, by a monotonic clock, from the moment it was started."""
+
+    first_token_ms: float | None
+    tokens_per_second: float | None
+    total_ms: float
+
+
+class Receipt(msgspec.Struct, frozen=True):
+    """What the model was given for one reply.
+
+    Each message id of the branch is in exactly one of `included` (word for word), `digested`
+    and `omitted`; `recalled` repeats ids of the last two. `reason` says in plain words why
+    anything is not in `included`.
+    """
+
+    context_length: int
+    prompt_tokens: int
+    included: tuple[str, ...]
+    digest: str | None = None
+    digested: tuple[str, ...] = ()
+    recalled: tuple[str, ...] = ()
+    omitted: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+FinishReason = Literal["stop", "length", "repetition", "stopped", "error"]

@@ -1,0 +1,89 @@
+"""The runtime file: how the commands find the one server of this home, and how it stays one.
+
+The server holds a lock for as long as it lives; the file says where it listens. A file without
+a held lock is stale, whatever its process id says (ids are used again).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import filelock
+import msgspec
+
+from fireside.errors import AlreadyRunning
+from fireside.settings import Home
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """Where the server is. `token` opens what only this person's own programs may ask for."""
+
+    pid: int
+    address: str
+    token: str
+    version: str
+    started_by: str
+    """`serve` for a person, `command` when a command started it in the background."""
+
+
+def _lock(home: Home) -> filelock.FileLock:
+    return filelock.FileLock(home.data / "server.lock", mode=0o600)
+
+
+def acquire(home: Home) -> filelock.FileLock:
+    """Take the home for this server; AlreadyRunning says who has it."""
+    home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _lock(home)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        holder = _read(home.runtime_file)
+        where = f" at {holder.address} (process {holder.pid})" if holder else ""
+        raise AlreadyRunning(
+            f"a Fireside server already uses {home.data}{where}",
+            hint="talk to that one, or end it with `fireside stop`",
+        ) from None
+    return lock
+
+
+def publish(home: Home, runtime: Runtime) -> None:
+    """Write the runtime file, readable by its owner only, in one step."""
+    temporary = home.runtime_file.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(msgspec.json.encode(runtime))
+    temporary.replace(home.runtime_file)
+
+
+def withdraw(home: Home) -> None:
+    home.runtime_file.unlink(missing_ok=True)
+
+
+def find(home: Home) -> Runtime | None:
+    """Return where the running server is, or None; a stale file counts as none."""
+    runtime = _read(home.runtime_file)
+    if runtime is None or not is_held(home):
+        return None
+    return runtime
+
+
+def is_held(home: Home) -> bool:
+    """Return whether a server holds this home, even one that is still starting."""
+    if not home.data.is_dir():
+        return False
+    lock = _lock(home)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _read(path: Path) -> Runtime | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Runtime)
+    except (OSError, msgspec.MsgspecError):
+        return None

