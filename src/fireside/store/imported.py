@@ -1,0 +1,38 @@
+"""What an import hands to the store: a conversation read from somewhere else, not yet ours."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fireside.messages import Defaults, Message
+
+
+class ImportedMessage(msgspec.Struct, frozen=True):
+    """A complete message. `id` and `parent_id` are the source's own; the store makes new ids.
+
+    `created_at` is Unix time in milliseconds and is kept.
+    """
+
+    id: str
+    parent_id: str | None
+    message: Message
+    created_at: int
+    model: str | None = None
+
+
+class ImportedConversation(msgspec.Struct, frozen=True):
+    """A conversation of another program, or of another Fireside.
+
+    `origin` (`chatgpt:<id>`, `claude:<id>`, `fireside:<id>`) is remembered, so that importing
+    the same file twice changes nothing. In `messages` a parent stands before its children.
+    `head_id` is one of their ids, or None for the last one.
+    """
+
+    origin: str
+    title: str
+    created_at: int
+    updated_at: int
+    head_id: str | None
+    messages: tuple[ImportedMessage, ...]
+    defaults: Defaults = Defaults()
+    pinned: bool = False
