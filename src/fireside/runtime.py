@@ -7,7 +7,6 @@ a held lock is stale, whatever its process id says (ids are used again).
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import filelock
 import msgspec
@@ -27,6 +26,10 @@ class Runtime(msgspec.Struct, frozen=True):
     """`serve` for a person, `command` when a command started it in the background."""
 
 
+_PROBED_S = 0.5
+"""Whoever looks whether the home is held holds it for an instant; a server's start outwaits that."""
+
+
 def _lock(home: Home) -> filelock.FileLock:
     return filelock.FileLock(home.data / "server.lock", mode=0o600)
 
@@ -36,9 +39,9 @@ def acquire(home: Home) -> filelock.FileLock:
     home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _lock(home)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=_PROBED_S, poll_interval=0.02)
     except filelock.Timeout:
-        holder = _read(home.runtime_file)
+        holder = read(home)
         where = f" at {holder.address} (process {holder.pid})" if holder else ""
         raise AlreadyRunning(
             f"a Fireside server already uses {home.data}{where}",
@@ -63,7 +66,7 @@ def withdraw(home: Home) -> None:
 
 def find(home: Home) -> Runtime | None:
     """Return where the running server is, or None; a stale file counts as none."""
-    runtime = _read(home.runtime_file)
+    runtime = read(home)
     if runtime is None or not is_held(home):
         return None
     return runtime
@@ -82,8 +85,9 @@ def is_held(home: Home) -> bool:
     return False
 
 
-def _read(path: Path) -> Runtime | None:
+def read(home: Home) -> Runtime | None:
+    """Return what the runtime file says, stale or not."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Runtime)
+        return msgspec.json.decode(home.runtime_file.read_bytes(), type=Runtime)
     except (OSError, msgspec.MsgspecError):
         return None
