@@ -47,6 +47,7 @@ def acquire(home: Home) -> filelock.FileLock:
             f"a Fireside server already uses {home.data}{where}",
             hint="talk to that one, or end it with `fireside stop`",
         ) from None
+    withdraw(home)  # a crashed server's, which would be taken for ours until `publish`
     return lock
 
 
