@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from fireside.messages import Defaults, Message
+from fireside.conversations import Failure, ReplyStatus
+from fireside.messages import Defaults, FinishReason, Message, Timings, Usage
 
 
 class ImportedMessage(msgspec.Struct, frozen=True):
     """A complete message. `id` and `parent_id` are the source's own; the store makes new ids.
 
-    `created_at` is Unix time in milliseconds and is kept.
+    `created_at` is Unix time in milliseconds and is kept. What follows `model` only another
+    Fireside knows; `continues` is a source's id like `parent_id`.
     """
 
     id: str
@@ -18,6 +20,13 @@ class ImportedMessage(msgspec.Struct, frozen=True):
     message: Message
     created_at: int
     model: str | None = None
+    status: ReplyStatus = ReplyStatus.COMPLETE
+    defaults: Defaults | None = None
+    continues: str | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    timings: Timings | None = None
+    failure: Failure | None = None
 
 
 class ImportedConversation(msgspec.Struct, frozen=True):
