@@ -1,0 +1,91 @@
+"""Markdown as it stands in a terminal: quiet headings, code without a frame, nothing swallowed.
+
+HTML and images are shown as they were written, addresses of links stand in the open, and a single line
+break stays one: what a model wrote is never hidden.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from rich import box, markdown
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.style import Style
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+CODE_THEME = "ansi_dark"
+_NARROWEST_COLUMN = 3
+
+
+class _Heading(markdown.Heading):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        text = self.text.copy()
+        text.stylize(Style(bold=True, underline=self.tag == "h1"))
+        yield text
+
+
+class _CodeBlock(markdown.CodeBlock):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = str(self.text).rstrip()
+        yield Syntax(code, self.lexer_name, theme=self.theme, word_wrap=True, background_color="default")
+
+
+class _Table(markdown.TableElement):
+    """Columns with wrapped cells; where there is no room for columns, one `heading: cell` to a line."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        header = [cell.content for cell in self.header.row.cells] if self.header and self.header.row else []
+        rows = [[cell.content for cell in row.cells] for row in self.body.rows] if self.body else []
+        if options.max_width < len(header) * (_NARROWEST_COLUMN + 3):
+            for row in rows:
+                for heading, cell in zip(header, row, strict=False):
+                    yield Text.assemble(Text(f"{heading.plain}: ", "bold"), cell)
+                yield Text()
+            return
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+        for heading in header:
+            table.add_column(heading, overflow="fold", justify=heading.justify or "left")
+        for row in rows:
+            table.add_row(*row)
+        yield table
+
+
+class _Rule(markdown.HorizontalRule):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text("─" * min(options.max_width, 20), "dim")
+
+
+class TerminalMarkdown(markdown.Markdown):
+    """Draws the Markdown `text`, which must have been made visible before."""
+
+    elements: ClassVar[dict[str, type[markdown.MarkdownElement]]] = {
+        **markdown.Markdown.elements,
+        "heading_open": _Heading,
+        "fence": _CodeBlock,
+        "code_block": _CodeBlock,
+        "table_open": _Table,
+        "hr": _Rule,
+    }
+
+    def __init__(self, text: str) -> None:
+        super().__init__("", code_theme=CODE_THEME, hyperlinks=False)
+        self.parsed = _with_line_breaks(_parser().parse(text))
+
+
+@cache
+def _parser() -> MarkdownIt:
+    rules: dict[str, Any] = {"html": False, "linkify": False}
+    return MarkdownIt("commonmark", rules).enable(["strikethrough", "table"]).disable(["image", "reference"])
+
+
+def _with_line_breaks(tokens: list[Token]) -> list[Token]:
+    for token in tokens:
+        for child in token.children or ():
+            if child.type == "softbreak":
+                child.type = "hardbreak"
+    return tokens
