@@ -6,7 +6,7 @@ A character's token id is its code point; the two control tokens of ChatML lie b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -154,7 +154,7 @@ class ScriptedEngine:
 
     async def generate(
         self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
-    ) -> AsyncIterator[Generated]:
+    ) -> AsyncGenerator[Generated, None]:
         self._must_live()
         asked = Asked(tuple(prompt), sampling, max_tokens)
         self.asked.append(asked)

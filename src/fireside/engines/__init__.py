@@ -1,0 +1,1 @@
+"""Engines: what loads a model and generates; each in a child process of its own."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -99,7 +99,7 @@ class Engine(Protocol):
 
     def generate(
         self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
-    ) -> AsyncIterator[Generated]:
+    ) -> AsyncGenerator[Generated, None]:
         """Generate after `prompt`. `sampling.stop` and `sampling.max_tokens` are the caller's business.
 
         Closing the iterator (`aclose`) frees the engine's slot within 2 seconds.

@@ -1,0 +1,136 @@
+"""The engine's own process: llama.cpp's server, in `xllamacpp`, on a loopback port.
+
+Run as `python -m fireside.engines.llamacpp_child`. Its configuration is one line of JSON on
+standard input, which then stays open: its end means that the parent has died. It answers with
+lines of JSON on standard output; everything else that is printed goes to standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from fireside.engines import machine
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What the parent asks for. `key` is the only one that the server will accept."""
+
+    path: str
+    key: str
+    context_length: int
+    slots: int
+    threads: int
+    prompt_threads: int
+    batch: int
+    prompt_cache_mib: int
+
+
+class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
+    """The engine's library was found; the model is loaded next."""
+
+    build: str
+    graphics: tuple[str, ...]
+    """the graphics processors that the engine can use"""
+
+
+class Listening(msgspec.Struct, frozen=True, tag="listening"):
+    address: str
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """Why there will be no engine: a library is missing, memory ran out, or the load failed."""
+
+    what: Literal["library", "memory", "load"]
+    text: str
+
+
+Answer = Prepared | Listening | Refused
+
+
+def main() -> None:
+    machine.tie_to_parent()
+    answers = _claim_stdout()
+    line = sys.stdin.buffer.readline()
+    if not line:
+        os._exit(0)
+    task = msgspec.json.decode(line, type=Task)
+
+    def answer(what: Answer) -> None:
+        os.write(answers, msgspec.json.encode(what) + b"\n")
+
+    try:
+        server = _serve(task, answer)
+    except ImportError as error:
+        answer(Refused("library", str(error)))
+    except MemoryError as error:
+        answer(Refused("memory", str(error)))
+    except RuntimeError as error:
+        answer(Refused("load", str(error)))
+    else:
+        answer(Listening(server.listening_address))
+        _wait_for_the_parents_end()
+    # The server's own threads must not get a say: leaving at once is the promise.
+    os._exit(0)
+
+
+def _claim_stdout() -> int:
+    """Return a descriptor of standard output, and let nobody else write to it."""
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    return answers
+
+
+def _serve(task: Task, answer: Callable[[Answer], None]) -> Any:
+    import xllamacpp
+
+    graphics = _graphics(xllamacpp)
+    answer(Prepared(f"xllamacpp {xllamacpp.__version__}", graphics))
+    return xllamacpp.Server(_parameters(xllamacpp, task, bool(graphics)))
+
+
+def _graphics(xllamacpp: Any) -> tuple[str, ...]:
+    kinds = xllamacpp.ggml_backend_dev_type
+    wanted = (kinds.GGML_BACKEND_DEVICE_TYPE_GPU, kinds.GGML_BACKEND_DEVICE_TYPE_IGPU)
+    return tuple(
+        str(device["description"]) for device in xllamacpp.get_device_info() if device["type"] in wanted
+    )
+
+
+def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
+    params = xllamacpp.CommonParams()
+    params.model.path = task.path
+    params.hostnames = ["127.0.0.1"]
+    params.port = 0
+    params.api_keys = [task.key]
+    params.ui = False
+    # Not unified: each slot really has the whole context, whatever the others hold.
+    params.kv_unified = False
+    params.n_parallel = task.slots
+    params.n_ctx = task.context_length * task.slots
+    # Between two batches a closed connection is noticed.
+    params.n_batch = params.n_ubatch = task.batch
+    params.cpuparams.n_threads = task.threads
+    params.cpuparams_batch.n_threads = task.prompt_threads
+    params.cache_idle_slots = False
+    params.cache_ram_mib = task.prompt_cache_mib
+    params.use_jinja = True
+    # With n_ctx given it never shrinks the context: it only decides how many layers a graphics
+    # processor takes. On the CPU it changes nothing and costs a fifth of the load.
+    params.fit_params = has_graphics
+    # The level at which it says how many layers went to the graphics processor.
+    params.verbosity = 4
+    return params
+
+
+def _wait_for_the_parents_end() -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""What llama.cpp's server streams for `POST /completion`, read into the protocol's values.
+
+Shapes: llama.cpp, tools/server/README.md, "POST /completion" with `stream`, `return_tokens` and
+`return_progress`. Two things it doesn't say there: of a character that several tokens spell only
+the last token is streamed, while `tokens_predicted` counts them all; and the token that ends a
+turn is streamed with an empty text before the last event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+
+import msgspec
+
+from fireside.engines.protocol import Ended, Generated, Piece, Reading
+from fireside.errors import BadRequest, ContextLengthExceeded, EngineError, FiresideError
+
+MOST_BYTES = 16 * 2**20
+"""of one event; the last one repeats the whole prompt"""
+
+Recover = Callable[[str, int, int], Awaitable[tuple[int, ...]]]
+"""(text, how many tokens spell it, the last of them) -> their ids"""
+
+
+class PromptProgress(msgspec.Struct):
+    total: int
+    cache: int
+    processed: int
+
+
+class Timings(msgspec.Struct):
+    cache_n: int | None = None
+
+
+class Fault(msgspec.Struct):
+    message: str = "unknown error"
+    type: str = ""
+    code: int = 500
+
+
+class Chunk(msgspec.Struct):
+    """One event of the stream; what isn't named here is skipped while parsing."""
+
+    content: str = ""
+    tokens: tuple[int, ...] = ()
+    stop: bool = False
+    tokens_predicted: int = 0
+    tokens_evaluated: int = 0
+    stop_type: str = ""
+    prompt_progress: PromptProgress | None = None
+    timings: Timings | None = None
+    error: Fault | None = None
+
+
+class Failed(msgspec.Struct):
+    """The body of an answer that isn't 200."""
+
+    error: Fault = msgspec.field(default_factory=Fault)
+
+
+_chunks = msgspec.json.Decoder(Chunk)
+_failures = msgspec.json.Decoder(Failed)
+
+
+class EventReader:
+    """Cuts a byte stream into the data of its server-sent events (WHATWG HTML, section 9.2).
+
+    >>> reader = EventReader()
+    >>> list(reader.feed(b': ping\\n\\ndata: {"a"')), list(reader.feed(b':1}\\n\\n'))
+    ([], [b'{"a":1}'])
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        *events, self._rest = (self._rest + data).split(b"\n\n")
+        if len(self._rest) > MOST_BYTES:
+            raise EngineError("the engine sent an event without an end", hint="start the server anew")
+        for event in events:
+            for line in event.split(b"\n"):
+                if line.startswith(b"data:"):
+                    yield line[5:].strip()
+
+
+class Pieces:
+    """Turns chunks into Reading, Piece and Ended, and keeps count of the tokens."""
+
+    def __init__(self, recover: Recover, prompt_tokens: int) -> None:
+        self._recover = recover
+        self._prompt_tokens = prompt_tokens
+        self._cached: int | None = None
+        self._told = 0
+        self.ended = False
+        self._held: tuple[int, ...] = ()
+        """ids without a text: they are told with the next text, unless they end the turn"""
+
+    async def read(self, data: bytes) -> tuple[Generated, ...]:
+        """Return what one event says, nothing for the ones that say nothing new."""
+        chunk = _chunks.decode(data)
+        if chunk.error is not None:
+            raise as_error(chunk.error)
+        if chunk.prompt_progress is not None:
+            return (self._reading(chunk.prompt_progress),)
+        if chunk.stop:
+            return self._ending(chunk)
+        return await self._piece(chunk) if chunk.tokens_predicted else ()
+
+    def _reading(self, progress: PromptProgress) -> Reading:
+        self._cached = progress.cache
+        return Reading(progress.total, progress.cache, progress.processed)
+
+    async def _piece(self, chunk: Chunk) -> tuple[Generated, ...]:
+        count = chunk.tokens_predicted - self._told
+        self._told = chunk.tokens_predicted
+        ids = chunk.tokens
+        if count != len(ids) and chunk.content and ids:
+            ids = await self._recover(chunk.content, count, ids[-1])
+        ids = self._held + ids
+        self._held = () if chunk.content else ids
+        return (Piece(chunk.content, ids),) if chunk.content else ()
+
+    def _ending(self, chunk: Chunk) -> tuple[Generated, ...]:
+        self.ended = True
+        limit = chunk.stop_type == "limit"
+        # Behind half a character the token that ends the turn isn't streamed: it is counted only.
+        ends_turn = not limit and chunk.tokens_predicted == self._told
+        held = self._held[:-1] if ends_turn else self._held
+        if chunk.timings is not None and chunk.timings.cache_n is not None:
+            self._cached = chunk.timings.cache_n
+        ended = Ended(
+            reason="length" if limit else "stop",
+            prompt_tokens=chunk.tokens_evaluated or self._prompt_tokens,
+            cached_tokens=self._cached,
+            completion_tokens=chunk.tokens_predicted,
+        )
+        return (Piece(chunk.content, held), ended) if chunk.content or held else (ended,)
+
+
+def as_error(fault: Fault) -> FiresideError:
+    """Return the error of ours that says what llama.cpp's server says."""
+    if fault.type == "exceed_context_size_error":
+        return ContextLengthExceeded(
+            fault.message, hint="shorten the message, or raise context_length in the settings"
+        )
+    if fault.type == "invalid_request_error" or fault.code == 400:
+        return BadRequest(f"the engine refused the request: {fault.message}", hint="change what it names")
+    return EngineError(f"the engine failed: {fault.message}", hint="ask again")
+
+
+def failure_in(status: int, body: bytes) -> FiresideError:
+    """Return the error in the body of an answer with `status`, which isn't 200.
+
+    >>> failure_in(503, b"oh").message
+    'the engine failed: status 503'
+    """
+    try:
+        return as_error(_failures.decode(body).error)
+    except msgspec.DecodeError:
+        return as_error(Fault(f"status {status}", code=status))
