@@ -1,0 +1,173 @@
+"""A small, bounded reader of GGUF headers: what a model file says about itself.
+
+The file comes from anywhere, so every count and length is checked before it is used, long
+arrays are stepped over and never kept, and the tensors must lie inside the file. The bytes are
+read, not mapped: a mapped file that another program cuts short would kill this process.
+Format: ggml's docs/gguf.md, versions 2 and 3, little endian.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from fireside.errors import ModelDamaged, ModelNotFound
+from fireside.models.gguf_cursor import (
+    MAX_HEADER_BYTES,
+    Cursor,
+    Damaged,
+    MoreNeeded,
+    Values,
+    read_tensors,
+    read_values,
+)
+from fireside.models.gguf_types import FILE_TYPES
+from fireside.models.lookalikes import seems_to_be
+
+MAGIC = b"GGUF"
+VERSIONS = (2, 3)
+FIRST_READ_BYTES = 4 << 20
+MAX_SHOWN = 120
+REMEMBERED = 64
+
+_known: dict[tuple[str, int, int], Header] = {}
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a GGUF file says about itself. None where it doesn't say."""
+
+    version: int
+    size_bytes: int
+    header_sha256: str
+    """of everything before the tensors"""
+    architecture: str
+    name: str | None
+    parameters: int | None
+    quantization: str | None
+    context_length: int | None
+    """tokens"""
+    licence: str | None
+    languages: tuple[str, ...]
+    has_template: bool
+    vocabulary: int | None
+    """tokens"""
+
+
+def read_header(path: Path) -> Header:
+    """Return what the GGUF file at `path` says about itself, remembered while the file stays the same.
+
+    ModelNotFound where there is no readable file, ModelDamaged for anything but a sound GGUF file.
+    """
+    try:
+        if not path.is_file():
+            raise _missing(path)
+        with path.open("rb") as file:
+            status = path.stat()
+            key = (str(path), status.st_size, status.st_mtime_ns)
+            if key not in _known:
+                header = _read(path, file, status.st_size)
+                if len(_known) >= REMEMBERED:
+                    _known.pop(next(iter(_known)))
+                _known[key] = header
+            return _known[key]
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelNotFound(
+            f"{path} can't be read: {reason}", hint="make the file readable for you, or name another"
+        ) from error
+
+
+def _missing(path: Path) -> ModelNotFound:
+    if path.is_dir():
+        return ModelNotFound(f"{path} is a folder", hint="name the .gguf file inside it")
+    if path.exists():
+        return ModelNotFound(f"{path} is not a regular file", hint="name a .gguf file")
+    return ModelNotFound(f"there is no file {path}", hint="check the path; it names one .gguf file")
+
+
+def _read(path: Path, file: BinaryIO, size: int) -> Header:
+    """Parse what is read, reading twice as much while the header goes on."""
+    data = file.read(min(size, FIRST_READ_BYTES))
+    try:
+        while True:
+            try:
+                return _parse(data, size)
+            except MoreNeeded:
+                more = file.read(len(data))
+                if not more:
+                    raise Damaged("the file became shorter while it was read") from None
+                data += more
+    except Damaged as damage:
+        raise ModelDamaged(
+            f"{path} can't be used as a model: {damage}", hint=damage.hint or "download the file again"
+        ) from damage
+
+
+def _parse(data: bytes, size: int) -> Header:
+    if data[:4] != MAGIC:
+        raise Damaged(
+            f"it is not a GGUF file, it seems to be {seems_to_be(data[:64])}",
+            hint="name a .gguf file; other weights are refused unopened",
+        )
+    cursor = Cursor(data, size, position=4)
+    version = cursor.u32()
+    if version not in VERSIONS:
+        raise Damaged(
+            f"GGUF version {version} is not one of {VERSIONS}",
+            hint="get the file in the little-endian GGUF format, version 3",
+        )
+    tensor_count, value_count = cursor.u64(), cursor.u64()
+    values = read_values(cursor, value_count)
+    _check_purpose(values)
+    elements = read_tensors(cursor, tensor_count, values.whole("general.alignment") or 32)
+    architecture = values.text("general.architecture")
+    if not architecture or not re.fullmatch(r"[\w.-]{1,64}", architecture):
+        raise Damaged("it doesn't name its architecture")
+    return Header(
+        version=version,
+        size_bytes=size,
+        header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
+        architecture=architecture,
+        name=_shown(values.text("general.name")),
+        parameters=_parameters(values, elements),
+        quantization=FILE_TYPES.get(values.whole("general.file_type") or 0)
+        if "general.file_type" in values.scalars
+        else None,
+        context_length=values.whole(f"{architecture}.context_length"),
+        licence=_shown(values.text("general.license")),
+        languages=tuple(filter(None, map(_shown, values.languages))),
+        has_template=values.has_template,
+        vocabulary=values.vocabulary,
+    )
+
+
+def _check_purpose(values: Values) -> None:
+    purpose = values.text("general.type")
+    if purpose not in (None, "", "model"):
+        raise Damaged(
+            f"it carries a part ({_shown(purpose)}) and not a whole model",
+            hint="name the model's own .gguf file",
+        )
+
+
+def _parameters(values: Values, elements: int) -> int | None:
+    """Return the number of weights; one file of several can only repeat what it was told."""
+    in_several_files = (values.whole("split.count") or 1) > 1
+    return values.whole("general.parameter_count") or (None if in_several_files else elements)
+
+
+def _shown(text: str | None) -> str | None:
+    """Return a foreign text as one short line without control characters, or None for none.
+
+    >>> _shown("Nice\\x1b[2J  model\\n")
+    'Nice [2J model'
+    """
+    printable = "".join(character if character.isprintable() else " " for character in (text or ""))
+    return " ".join(printable.split())[:MAX_SHOWN] or None
+
+
+__all__ = ["FIRST_READ_BYTES", "MAX_HEADER_BYTES", "Header", "read_header"]

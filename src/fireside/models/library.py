@@ -1,0 +1,161 @@
+"""The library: every model that is here, and the way to bring the others."""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from fireside.cards import ModelCard
+from fireside.errors import ModelNotFound
+from fireside.models.gguf import read_header
+from fireside.models.references import Reference, parse
+from fireside.models.sources import SOURCES, Progress, PullProgress, Source
+
+
+class Weights(msgspec.Struct, frozen=True):
+    """What it takes to load a model that is here. `identity` changes whenever the weights do."""
+
+    reference: str
+    path: Path
+    identity: str
+    context_length: int | None
+    """tokens, as far as the model says"""
+    has_template: bool
+
+
+class _Fetching:
+    """One fetch that any number of callers wait for; it ends when the last of them leaves."""
+
+    def __init__(self, source: Source, name: str) -> None:
+        self.watchers: list[Progress] = []
+        self.callers = 0
+        self.task = asyncio.ensure_future(source.fetch(name, self._tell))
+
+    def _tell(self, progress: PullProgress) -> None:
+        for watcher in self.watchers:
+            watcher(progress)
+
+    async def join(self, watcher: Progress | None) -> None:
+        """Wait for the end of the fetch, told how far it is by `watcher`."""
+        watchers = [watcher] if watcher else []
+        self.callers += 1
+        self.watchers += watchers
+        try:
+            await asyncio.shield(self.task)
+        finally:
+            self.callers -= 1
+            for mine in watchers:
+                self.watchers.remove(mine)
+            if not self.callers and not self.task.done():
+                self.task.cancel()
+                await asyncio.wait([self.task])
+
+
+class Library:
+    """The models in `folder`, those of the package index that are known, and any GGUF file in place.
+
+    `environ` is where pip's variables are looked for. Every method takes a reference in any form
+    that `references.parse` understands, and raises BadReference for others.
+    """
+
+    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environ = environ
+        self._sources: dict[str, Source] = {}
+        self._fetching: dict[str, _Fetching] = {}
+
+    def installed(self) -> tuple[ModelCard, ...]:
+        """Return the models that were fetched and are whole."""
+        return tuple(card for card in self.known() if card.installed)
+
+    def known(self) -> tuple[ModelCard, ...]:
+        """Return every model that needs no asking anybody: those here and those that can be fetched."""
+        return tuple(card for name in SOURCES for card in self._source(name).cards())
+
+    def card(self, reference: str) -> ModelCard:
+        """Return what is known of a model, here or not.
+
+        ModelNotFound for one that nobody knows, with the nearest names as its hint; ModelDamaged
+        for a file that is no sound GGUF model.
+        """
+        parsed = parse(reference)
+        try:
+            return self._source(parsed.source).card(parsed.name)
+        except ModelNotFound as error:
+            raise self._with_nearest(error, parsed) from error
+
+    async def ensure(self, reference: str, progress: Progress | None = None) -> ModelCard:
+        """Return the card of a model that is here, fetched first where it isn't.
+
+        Callers at the same time share one fetch, and one that is cut off goes on where it was.
+        DownloadFailed where it can't be fetched, ModelDamaged where it can't be used.
+        """
+        parsed = parse(reference)
+        key, source = str(parsed), self._source(parsed.source)
+        if not self._is_here(parsed):
+            fetching = self._fetching.get(key)
+            if fetching is None or fetching.task.done() or fetching.task.cancelling():
+                fetching = self._fetching[key] = _Fetching(source, parsed.name)
+            try:
+                await fetching.join(progress)
+            except ModelNotFound as error:
+                raise self._with_nearest(error, parsed) from error
+            finally:
+                if fetching.task.done() and self._fetching.get(key) is fetching:
+                    del self._fetching[key]
+        return self.card(key)
+
+    def weights(self, reference: str) -> Weights:
+        """Return what it takes to load a model that is here; ModelNotFound where it isn't.
+
+        The file's header is checked, so that an engine never sees a damaged one.
+        """
+        card = self.card(reference)
+        if card.path is None:
+            raise ModelNotFound(
+                f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
+            )
+        path = Path(card.path)
+        header = read_header(path)
+        changed = path.stat().st_mtime_ns
+        return Weights(
+            reference=card.reference,
+            path=path,
+            identity=card.sha256 or f"{header.size_bytes}-{changed}-{header.header_sha256[:16]}",
+            context_length=header.context_length,
+            has_template=header.has_template,
+        )
+
+    def remove(self, reference: str) -> None:
+        """Delete a model that was fetched; Conflict for a person's own file, which stays."""
+        parsed = parse(reference)
+        self._source(parsed.source).remove(parsed.name)
+
+    def _is_here(self, parsed: Reference) -> bool:
+        """Return whether nothing has to be fetched; a copy of Fireside's own that broke is fetched anew."""
+        if parsed.source == "file":
+            return self.card(str(parsed)).installed
+        return any(card.reference == str(parsed) for card in self.installed())
+
+    def _source(self, name: str) -> Source:
+        if name not in self._sources:
+            module, _, kind = SOURCES[name].partition(":")
+            self._sources[name] = getattr(importlib.import_module(module), kind)(self._folder, self._environ)
+        return self._sources[name]
+
+    def _with_nearest(self, error: ModelNotFound, parsed: Reference) -> ModelNotFound:
+        """Return the error with the known models of nearly that name as its hint, where there are some."""
+        if parsed.source == "file":
+            folder = Path(parsed.name).parent
+            names = {str(path): f"file:{path}" for path in folder.glob("*.gguf")} if folder.is_dir() else {}
+        else:
+            names = {card.reference.partition(":")[2]: card.reference for card in self.known()}
+        near = [names[name] for name in difflib.get_close_matches(parsed.name, names, cutoff=0.6)]
+        if not near:
+            return error
+        return ModelNotFound(error.message, hint=f"did you mean {' or '.join(near)}?", param="model")

