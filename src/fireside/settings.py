@@ -144,20 +144,20 @@ def _convert(written: dict[str, Any], path: Path) -> Settings:
     try:
         return msgspec.convert(written, Settings)
     except msgspec.ValidationError as error:
-        key = _key_at_fault(str(error))
-        line = _line_of(path, key.rsplit(".", 1)[-1])
+        key = key_at_fault(str(error))
+        line = line_of(path.read_text(encoding="utf-8"), key)
         known = ", ".join(field.name for field in msgspec.structs.fields(Settings))
         raise ConfigError(
             f"{path}, line {line}, key {key}: {_reason(error)}", hint=f"the keys are: {known}"
         ) from error
 
 
-def _key_at_fault(message: str) -> str:
+def key_at_fault(message: str) -> str:
     """Return the dotted key that msgspec's message points at.
 
-    >>> _key_at_fault("Object contains unknown field `prot`")
+    >>> key_at_fault("Object contains unknown field `prot`")
     'prot'
-    >>> _key_at_fault("Expected `int`, got `str` - at `$.sampling.top_k`")
+    >>> key_at_fault("Expected `int`, got `str` - at `$.sampling.top_k`")
     'sampling.top_k'
     """
     where = re.search(r"at `\$\.([\w.]+)`", message)
@@ -169,10 +169,15 @@ def _reason(error: msgspec.ValidationError) -> str:
     return str(error).split(" - at ")[0].replace("Object contains unknown field", "there is no setting")
 
 
-def _line_of(path: Path, key: str) -> int:
-    pattern = re.compile(rf"""\s*(\[?["']?{re.escape(key)}["']?)\s*[=\]]""")
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return next((number for number, line in enumerate(lines, 1) if pattern.match(line)), 1)
+def line_of(text: str, key: str) -> int:
+    """Return the line of a TOML text that sets the dotted `key`, or 1.
+
+    >>> line_of("port = 1\\n[sampling]\\ntop_k = 2", "sampling.top_k")
+    3
+    """
+    last = re.escape(key.rpartition(".")[2])
+    pattern = re.compile(rf"""\s*(\[?["']?{last}["']?)\s*[=\]]""")
+    return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)
 
 
 def _variables() -> dict[str, tuple[str, ...]]:
