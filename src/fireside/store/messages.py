@@ -1,0 +1,149 @@
+"""Messages in the database: added to the tree, read as branches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import CTE, Connection, Select, insert, literal, select
+
+from fireside.conversations import Conversation, ReplyStatus, StoredMessage
+from fireside.errors import MessageNotFound
+from fireside.messages import Defaults, FilePart, Message, Part, Role
+from fireside.store import conversations as kept
+from fireside.store import search
+from fireside.store.ids import Ids, now_ms
+from fireside.store.rows import (
+    MESSAGE,
+    message_of,
+    or_null,
+    parts_of_reply,
+    parts_to_json,
+    reasoning_of,
+    whole_characters,
+)
+from fireside.store.schema import journal, messages
+from fireside.store.titles import title_of
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A row to be: what differs between something said, a reply to be and an imported message."""
+
+    conversation_id: str
+    parent_id: str | None
+    role: Role
+    parts: tuple[Part, ...]
+    status: ReplyStatus = ReplyStatus.COMPLETE
+    created_at: int | None = None
+    model: str | None = None
+    defaults: Defaults | None = None
+    continues: str | None = None
+
+
+def add(
+    connection: Connection, ids: Ids, conversation_id: str, message: Message, *, parent_id: str | None
+) -> str:
+    """Add something said and return its id; the first thing a person says gives the title."""
+    conversation = kept.open_for_writing(connection, conversation_id)
+    if parent_id is not None:
+        kept.check_membership(connection, conversation_id, parent_id, param="parent_id")
+    new = put(connection, ids, NewMessage(conversation_id, parent_id, message.role, message.parts))
+    kept.spoken(connection, conversation_id, head_id=new, added=1)
+    _give_title(connection, conversation, message)
+    return new
+
+
+def put(connection: Connection, ids: Ids, new: NewMessage) -> str:
+    """Write one row and return its id; a complete one can be searched from now on."""
+    id_ = ids.new()
+    row = {
+        "id": id_,
+        "conversation_id": new.conversation_id,
+        "parent_id": new.parent_id,
+        "role": new.role.value,
+        "parts": parts_to_json(new.parts),
+        "status": new.status.value,
+        "created_at": now_ms() if new.created_at is None else new.created_at,
+        "model": new.model,
+        "defaults": or_null(new.defaults),
+        "continues": new.continues,
+    }
+    inserted = connection.execute(insert(messages).values(row))
+    if new.status.ended:
+        search.index_message(connection, inserted.lastrowid, new.role, new.parts)
+    return id_
+
+
+def _give_title(connection: Connection, conversation: Conversation, message: Message) -> None:
+    if conversation.title or message.role is not Role.USER:
+        return
+    named = title_of(message.text) or title_of(
+        " ".join(part.name for part in message.parts if isinstance(part, FilePart))
+    )
+    if named:
+        kept.rename(connection, conversation.id, whole_characters(named))
+
+
+def get(connection: Connection, message_id: str) -> StoredMessage:
+    """MessageNotFound when there is none."""
+    found = _read(connection, select(*MESSAGE).where(messages.c.id == message_id))
+    if not found:
+        raise MessageNotFound(f"there is no message {message_id}", hint="it may have been deleted")
+    return found[0]
+
+
+def exists(connection: Connection, message_id: str) -> bool:
+    return connection.scalar(select(messages.c.number).where(messages.c.id == message_id)) is not None
+
+
+def of_conversation(connection: Connection, conversation_id: str) -> tuple[StoredMessage, ...]:
+    """Every message of the tree, oldest first."""
+    query = select(*MESSAGE).where(messages.c.conversation_id == conversation_id)
+    return _read(connection, query.order_by(messages.c.id))
+
+
+def branch(connection: Connection, message_id: str) -> tuple[StoredMessage, ...]:
+    """The path from the root to `message_id`; MessageNotFound when there is none."""
+    path = _path(message_id)
+    query = select(*MESSAGE).join(path, path.c.id == messages.c.id).order_by(path.c.steps.desc())
+    found = _read(connection, query)
+    return found or (get(connection, message_id),)
+
+
+def branch_ids(connection: Connection, message_id: str) -> tuple[str, ...]:
+    path = _path(message_id)
+    return tuple(connection.scalars(select(path.c.id).order_by(path.c.steps.desc())))
+
+
+def _path(message_id: str) -> CTE:
+    first = select(messages.c.id, messages.c.parent_id, literal(0).label("steps"))
+    path = first.where(messages.c.id == message_id).cte("path", recursive=True)
+    above = select(messages.c.id, messages.c.parent_id, path.c.steps + 1)
+    return path.union_all(above.join(path, messages.c.id == path.c.parent_id))
+
+
+def siblings(connection: Connection, message_id: str) -> tuple[StoredMessage, ...]:
+    """The messages with the same parent, this one included, oldest first."""
+    own = get(connection, message_id)
+    same = messages.c.parent_id == own.parent_id
+    if own.parent_id is None:
+        same = messages.c.parent_id.is_(None) & (messages.c.conversation_id == own.conversation_id)
+    return _read(connection, select(*MESSAGE).where(same).order_by(messages.c.id))
+
+
+def _read(connection: Connection, query: Select[Any]) -> tuple[StoredMessage, ...]:
+    found = tuple(message_of(row) for row in connection.execute(query))
+    if all(message.status.ended for message in found):
+        return found
+    return tuple(message if message.status.ended else _so_far(connection, message) for message in found)
+
+
+def _so_far(connection: Connection, reply: StoredMessage) -> StoredMessage:
+    """A running reply as it stands in the journal."""
+    query = select(journal.c.text, journal.c.reasoning).where(journal.c.message_id == reply.id)
+    pieces = connection.execute(query.order_by(journal.c.number)).all()
+    if not pieces:
+        return reply
+    text = reply.text + "".join(piece.text for piece in pieces)
+    reasoning = reasoning_of(reply.parts) + "".join(piece.reasoning for piece in pieces)
+    return msgspec.structs.replace(reply, parts=parts_of_reply(text, reasoning))

@@ -1,0 +1,145 @@
+"""Full-text search with FTS5 (docs/decisions/0003-search.md).
+
+The indexes are contentless: they hold words, and the messages hold the text. What lies in the
+trash stays in the index and is left out when it is asked, so that restoring costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+from sqlalchemy import Connection, select, text
+
+from fireside.conversations import SearchHit
+from fireside.messages import FilePart, Part, Role, TextPart
+from fireside.store import words
+from fireside.store.rows import parts_of
+from fireside.store.schema import KEPT, conversations, messages
+
+# Ranking needs a look at every match; of a very common word only the newest are ranked.
+_RANKED = 1000
+
+
+class _Match(msgspec.Struct, frozen=True):
+    """A message or, where `number` is None, a title that matches."""
+
+    conversation_id: str
+    number: int | None = None
+
+
+def index_message(connection: Connection, number: int, role: Role, parts: Sequence[Part]) -> None:
+    """Make a message findable; what is said by the system isn't."""
+    if role is not Role.SYSTEM:
+        _index(connection, "message_words", number, _said(parts))
+
+
+def forget_messages(connection: Connection, conversation_id: str) -> None:
+    """Take every complete message of a conversation out of the index."""
+    query = select(messages.c.number, messages.c.role, messages.c.parts).where(
+        messages.c.conversation_id == conversation_id, messages.c.status.not_in(["queued", "streaming"])
+    )
+    for row in connection.execute(query).all():
+        if row.role != Role.SYSTEM:
+            _forget(connection, "message_words", row.number, _said(parts_of(row.parts)))
+
+
+def index_title(connection: Connection, conversation_id: str) -> None:
+    number, title = _title(connection, conversation_id)
+    _index(connection, "title_words", number, title)
+
+
+def forget_title(connection: Connection, conversation_id: str) -> None:
+    """Take the title out of the index, as it stands in the database now."""
+    number, title = _title(connection, conversation_id)
+    _forget(connection, "title_words", number, title)
+
+
+def _title(connection: Connection, conversation_id: str) -> tuple[int, str]:
+    query = select(conversations.c.number, conversations.c.title)
+    row = connection.execute(query.where(conversations.c.id == conversation_id)).one()
+    return row.number, row.title
+
+
+def _said(parts: Sequence[Part]) -> str:
+    """What can be found of a message: the names of its files and its words."""
+    pieces = [part.name for part in parts if isinstance(part, FilePart)]
+    return "\n".join([*pieces, "".join(part.text for part in parts if isinstance(part, TextPart))])
+
+
+def _index(connection: Connection, index: str, number: int, said: str) -> None:
+    statement = f"INSERT INTO {index}(rowid, words) VALUES (:number, :words)"  # noqa: S608
+    if said.strip():
+        connection.execute(text(statement), {"number": number, "words": words.indexed(said)})
+
+
+def _forget(connection: Connection, index: str, number: int, said: str) -> None:
+    statement = f"INSERT INTO {index}({index}, rowid, words) VALUES ('delete', :number, :words)"  # noqa: S608
+    if said.strip():
+        connection.execute(text(statement), {"number": number, "words": words.indexed(said)})
+
+
+def search(connection: Connection, query: str, *, limit: int, offset: int) -> tuple[SearchHit, ...]:
+    """The messages that hold every word of `query`, best first.
+
+    A conversation whose title alone matches is shown by its first message.
+    """
+    wanted = words.phrases(query)
+    matches = _matches(connection, wanted)[max(0, offset) : max(0, offset) + max(0, limit)]
+    return tuple(_hits(connection, matches, wanted))
+
+
+def conversations_with(connection: Connection, query: str) -> list[str]:
+    """The ids of the conversations in which `query` was said or that are called so, best first."""
+    matches = _matches(connection, words.phrases(query))
+    return list(dict.fromkeys(match.conversation_id for match in matches))
+
+
+def _matches(connection: Connection, wanted: tuple[words.Phrase, ...]) -> list[_Match]:
+    if not wanted:
+        return []
+    values = {"match": words.match_expression(wanted), "most": _RANKED}
+    said = [_Match(row.conversation_id, row.number) for row in connection.execute(_MESSAGES, values)]
+    known = {match.conversation_id for match in said}
+    titles = [_Match(row.id) for row in connection.execute(_TITLES, values) if row.id not in known]
+    return titles + said
+
+
+_MESSAGES = text("""
+    SELECT number, conversation_id FROM (
+        SELECT m.number, m.conversation_id, bm25(message_words) AS score
+        FROM message_words
+        JOIN messages AS m ON m.number = message_words.rowid
+        JOIN conversations AS c ON c.id = m.conversation_id
+        WHERE message_words MATCH :match AND c.deleted_at IS NULL AND NOT c.temporary
+        ORDER BY message_words.rowid DESC LIMIT :most
+    ) ORDER BY score, number DESC
+""")
+
+_TITLES = text("""
+    SELECT c.id FROM title_words JOIN conversations AS c ON c.number = title_words.rowid
+    WHERE title_words MATCH :match AND c.deleted_at IS NULL AND NOT c.temporary
+    ORDER BY bm25(title_words), c.activity DESC LIMIT :most
+""")
+
+
+def _hits(
+    connection: Connection, matches: Sequence[_Match], wanted: tuple[words.Phrase, ...]
+) -> Iterator[SearchHit]:
+    for match in matches:
+        query = select(messages, conversations.c.title).join(conversations).where(KEPT)
+        if match.number is not None:
+            query = query.where(messages.c.number == match.number)
+        else:
+            query = query.where(conversations.c.id == match.conversation_id).order_by(messages.c.id).limit(1)
+        row = connection.execute(query).first()
+        if row is not None:
+            found_in = row.title if match.number is None else _said(parts_of(row.parts))
+            yield SearchHit(
+                conversation_id=match.conversation_id,
+                title=row.title,
+                message_id=row.id,
+                role=Role(row.role),
+                snippet=words.snippet(found_in, wanted),
+                created_at=row.created_at,
+            )
