@@ -1,0 +1,303 @@
+"""Puts the parts together: one `App` is one server's data, models and running replies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+from collections.abc import Callable
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from fireside.assembly import Assembler
+from fireside.cards import ModelCard
+from fireside.chat import Emit, Parts, Turn
+from fireside.conversations import Conversation, ReplyStatus, StoredMessage
+from fireside.engines.leases import Engines
+from fireside.engines.protocol import ModelFile
+from fireside.errors import Conflict, EmptyMessage, MessageNotFound, NoTemplate, TooLarge
+from fireside.events import Progress
+from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
+from fireside.models.library import Library
+from fireside.models.sources import PullProgress
+from fireside.personas import Personas
+from fireside.replies import Replies
+from fireside.settings import Home, Settings
+from fireside.store import Store
+
+MESSAGE_BYTES = 4_000_000
+DEFAULT_CONTEXT = 8192
+SEEDS = 2**32 - 1
+
+
+class App:
+    """The parts of a running server. Open it, use it, close it.
+
+    Temporary conversations live in a store of their own that never touches the disk.
+    """
+
+    def __init__(self, settings: Settings, home: Home, store: Store, engines: Engines) -> None:
+        self.settings = settings
+        self.home = home
+        self.store = store
+        self.temporary = Store.in_memory()
+        self.library = Library(home.models, os.environ)
+        self.personas = Personas(home.personas)
+        self.engines = engines
+        self.replies = Replies(Parts(_ModelFiles(self), engines, Assembler()))
+
+    @classmethod
+    def open(cls, settings: Settings, home: Home, engines: Engines | None = None) -> App:
+        """Open the store and mark as interrupted what an earlier server left unfinished."""
+        store = Store.open(home.database(settings), home.backups)
+        store.interrupt_unfinished()
+        return cls(settings, home, store, engines or Engines(settings))
+
+    async def aclose(self) -> None:
+        """Drain the replies, end the engines, close the stores."""
+        await self.replies.drain(self.settings.drain_s)
+        await self.engines.aclose()
+        self.temporary.close()
+        self.store.close()
+
+    # -- where things are
+
+    def store_of(self, conversation_id: str) -> Store:
+        """Return the store that has the conversation."""
+        return self.temporary if self.temporary.has_conversation(conversation_id) else self.store
+
+    def store_of_message(self, message_id: str) -> Store:
+        return self.temporary if self.temporary.has_message(message_id) else self.store
+
+    # -- conversations
+
+    def create_conversation(self, title: str, defaults: Defaults, *, temporary: bool) -> Conversation:
+        """Create a conversation; a persona that speaks first has spoken in it."""
+        resolved = self.resolve(defaults)
+        store = self.temporary if temporary else self.store
+        conversation = store.create_conversation(title=title, defaults=defaults, temporary=temporary)
+        persona = self.personas.get(resolved.persona) if resolved.persona else None
+        if persona and persona.first_message:
+            first = said(Role.ASSISTANT, persona.first_message)
+            store.add_message(conversation.id, first, parent_id=None)
+            conversation = store.conversation(conversation.id)
+        return conversation
+
+    async def delete_conversation(self, conversation_id: str, *, forever: bool) -> None:
+        """Put a conversation into the trash, or delete it for good; what runs in it is stopped.
+
+        A temporary one is always deleted for good.
+        """
+        store = self.store_of(conversation_id)
+        running = self.replies.running(conversation_id)
+        await asyncio.gather(*(self.replies.stop(reply_id) for reply_id in running))
+        forever = forever or store is self.temporary
+        await asyncio.to_thread(store.delete_forever if forever else store.trash, conversation_id)
+
+    def resolve(self, *over: Defaults) -> Defaults:
+        """Return the settings' defaults, then the persona's, then each of `over`, in this order.
+
+        A model is always named; the description of a persona is its system text.
+        """
+        base = Defaults(
+            model=self.settings.model,
+            persona=self.settings.persona,
+            sampling=msgspec.convert(msgspec.structs.asdict(self.settings.sampling), Sampling),
+        )
+        named = base
+        for defaults in over:
+            named = named.merged(defaults)
+        if named.persona is None:
+            return named
+        persona = self.personas.get(named.persona)
+        resolved = base.merged(persona.defaults).merged(Defaults(system=persona.description))
+        for defaults in over:
+            resolved = resolved.merged(defaults)
+        return resolved
+
+    # -- models
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """Return the installed models and the default one, with what is loaded marked."""
+        cards = {card.reference: card for card in self.library.installed()}
+        default = self.library.card(self.settings.model)
+        cards.setdefault(default.reference, default)
+        return tuple(self._marked(card) for card in cards.values())
+
+    def model(self, reference: str) -> ModelCard:
+        return self._marked(self.library.card(reference))
+
+    async def remove_model(self, reference: str) -> None:
+        """Remove an installed model's file; Conflict while an engine has it loaded and in use."""
+        if any(status.users for status in self.engines.statuses() if status.model == reference):
+            raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
+        await asyncio.to_thread(self.library.remove, reference)
+
+    def _marked(self, card: ModelCard) -> ModelCard:
+        loaded = {status.model for status in self.engines.statuses()}
+        default = self.library.card(self.settings.model).reference
+        return msgspec.structs.replace(
+            card, loaded=card.reference in loaded, is_default=card.reference == default
+        )
+
+    # -- turns
+
+    async def post(
+        self,
+        conversation_id: str,
+        message: Message,
+        over: Defaults,
+        parent_id: str | UnsetType | None = UNSET,
+    ) -> tuple[StoredMessage, StoredMessage]:
+        """Store a person's message and start the reply to it; both are on disk on return."""
+        _check_size(message)
+        store = self.store_of(conversation_id)
+        conversation = await asyncio.to_thread(store.conversation, conversation_id)
+        if conversation.deleted_at is not None:
+            raise Conflict("this conversation lies in the trash", hint="restore it first")
+        parent = conversation.head_id if parent_id is UNSET else parent_id
+        defaults = await self._ready_to_answer(conversation.defaults, over)
+        if parent is not None:
+            await self._check_parent(store, conversation_id, parent)
+        asked, reply = await asyncio.to_thread(
+            store.add_turn,
+            conversation_id,
+            message,
+            parent_id=parent,
+            defaults=defaults,
+            model=defaults.model or "",
+        )
+        await self._start(store, reply, defaults)
+        return asked, reply
+
+    async def regenerate(self, message_id: str, over: Defaults) -> StoredMessage:
+        """Start one more reply to a person's message, or a sibling of a reply."""
+        store = self.store_of_message(message_id)
+        message = await asyncio.to_thread(store.message, message_id)
+        asked = message.id if message.role is Role.USER else message.parent_id
+        if asked is None:
+            raise Conflict("this message answers nothing", hint="regenerate a reply to a message")
+        return await self._reply_to(store, asked, message.conversation_id, over, None)
+
+    async def continue_reply(self, message_id: str, over: Defaults) -> StoredMessage:
+        """Start a sibling that begins with what the reply said and goes on."""
+        store = self.store_of_message(message_id)
+        message = await asyncio.to_thread(store.message, message_id)
+        cut = message.finish_reason in ("length", "repetition") or message.status in (
+            ReplyStatus.STOPPED,
+            ReplyStatus.INTERRUPTED,
+        )
+        if message.role is not Role.ASSISTANT or message.parent_id is None or not cut:
+            raise Conflict("this reply came to its own end", hint="only a reply that was cut goes on")
+        over = _named_by(message).merged(over)
+        return await self._reply_to(store, message.parent_id, message.conversation_id, over, message)
+
+    async def _reply_to(
+        self,
+        store: Store,
+        asked_id: str,
+        conversation_id: str,
+        over: Defaults,
+        continued: StoredMessage | None,
+    ) -> StoredMessage:
+        conversation = await asyncio.to_thread(store.conversation, conversation_id)
+        defaults = await self._ready_to_answer(conversation.defaults, over)
+        reply = await asyncio.to_thread(
+            store.add_reply,
+            asked_id,
+            defaults=defaults,
+            model=defaults.model or "",
+            continues=continued.id if continued else None,
+            text=continued.text if continued else "",
+        )
+        await self._start(store, reply, defaults, continued)
+        return reply
+
+    async def _start(
+        self,
+        store: Store,
+        reply: StoredMessage,
+        defaults: Defaults,
+        continued: StoredMessage | None = None,
+    ) -> None:
+        branch = await asyncio.to_thread(store.branch, reply.parent_id or reply.id)
+        turn = Turn(
+            branch=branch,
+            defaults=defaults,
+            continued_text=continued.text if continued else "",
+            continued_id=continued.id if continued else None,
+        )
+        self.replies.start(reply, turn, store)
+
+    async def _ready_to_answer(self, conversation: Defaults, over: Defaults) -> Defaults:
+        """Return resolved defaults with a seed; refuse early what can't be answered."""
+        resolved = self.resolve(conversation, over)
+        card = await asyncio.to_thread(self.library.card, resolved.model or "")
+        if card.has_template is False and resolved.format is not PromptFormat.TRANSCRIPT:
+            raise NoTemplate(
+                f"{card.reference} has no chat template: it was not made for dialogues",
+                hint="use the format `transcript`, or an instruct model",
+                param="format",
+            )
+        if resolved.sampling.seed is None:
+            sampling = msgspec.structs.replace(resolved.sampling, seed=secrets.randbelow(SEEDS))
+            resolved = msgspec.structs.replace(resolved, sampling=sampling)
+        return msgspec.structs.replace(resolved, model=card.reference)
+
+    async def _check_parent(self, store: Store, conversation_id: str, parent_id: str) -> None:
+        parent = await asyncio.to_thread(store.message, parent_id)
+        if parent.conversation_id != conversation_id:
+            raise MessageNotFound(
+                f"message {parent_id} is not in this conversation",
+                hint="name a message of the conversation that you write in",
+                param="parent_id",
+            )
+
+
+class _ModelFiles:
+    """The models room as turns see it: a reference becomes a file that an engine can load."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def ensure(self, reference: str, emit: Emit) -> ModelFile:
+        library = self._app.library
+        card = await library.ensure(reference, progress_to(emit))
+        weights = await asyncio.to_thread(library.weights, card.reference)
+        limit = weights.context_length or DEFAULT_CONTEXT
+        wanted = self._app.settings.context_length or DEFAULT_CONTEXT
+        return ModelFile(
+            reference=card.reference,
+            path=weights.path,
+            identity=weights.identity,
+            context_length=min(wanted, limit),
+            has_template=weights.has_template,
+        )
+
+
+def progress_to(emit: Emit) -> Callable[[PullProgress], None]:
+    """Return a callback that tells a download's progress as events."""
+
+    def tell(progress: PullProgress) -> None:
+        emit(Progress(progress.stage, progress.done_bytes, progress.total_bytes, "bytes"))
+
+    return tell
+
+
+def _named_by(message: StoredMessage) -> Defaults:
+    """Return what a reply was generated with, its seed left out: a continuation differs."""
+    defaults = message.defaults or Defaults()
+    return msgspec.structs.replace(defaults, sampling=msgspec.structs.replace(defaults.sampling, seed=None))
+
+
+def _check_size(message: Message) -> None:
+    if not message.prompt_text.strip():
+        raise EmptyMessage("the message is empty", hint="write something, or attach a file", param="text")
+    size = len(message.prompt_text.encode("utf-8", "replace"))
+    if size > MESSAGE_BYTES:
+        raise TooLarge(
+            f"the message has {size:,} bytes; {MESSAGE_BYTES:,} is the most",
+            hint="send it in parts",
+            param="text",
+        )

@@ -1,0 +1,210 @@
+"""One turn, from a stored question to a tidied answer. Read this first.
+
+`run_turn` makes sure that the model is there, leases an engine that has it, assembles the prompt,
+and streams what the engine generates through `Tidy` into events. It owns no task and no storage:
+`replies` runs it, journals what it emits, and stops it by cancelling.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Protocol
+
+import msgspec
+
+from fireside.assembly import Assembler, History, Layout, Prompt, layout_of
+from fireside.conversations import StoredMessage
+from fireside.engines.protocol import Ended, Engine, Generated, LoadProgress, ModelFile, Piece, Reading
+from fireside.errors import NoTemplate
+from fireside.events import Event, Progress, Reasoning, ReceiptReady, Text
+from fireside.messages import Defaults, FinishReason, PromptFormat, Role, Timings, Usage
+from fireside.tidy import Cuts, Tidy, speaker_turns
+
+Emit = Callable[[Event], None]
+
+
+class Models(Protocol):
+    """What a turn needs of the models room."""
+
+    async def ensure(self, reference: str, emit: Emit) -> ModelFile:
+        """Return the model's file, fetched first if it isn't here."""
+        ...
+
+
+class Engines(Protocol):
+    """What a turn needs of the engines room."""
+
+    def lease(
+        self, model: ModelFile, progress: LoadProgress | None = None
+    ) -> AbstractAsyncContextManager[Engine]: ...
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """The parts that turns share."""
+
+    models: Models
+    engines: Engines
+    assembler: Assembler
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """What is to be answered: the branch up to the question, and how.
+
+    `defaults` are resolved: model and seed are set. A reply that goes on has the text and, if they
+    are known, the ids that it begins with.
+    """
+
+    branch: tuple[StoredMessage, ...]
+    defaults: Defaults
+    continued_text: str = ""
+    continued_id: str | None = None
+
+
+class Draft:
+    """What a running turn has come to. Whoever cancels the turn finds here what was said."""
+
+    def __init__(self) -> None:
+        self.begun_at = time.monotonic()
+        self.first_token_at: float | None = None
+        self.last_token_at: float | None = None
+        self.identity: str | None = None
+        self.prompt_tokens = 0
+        self.cached_tokens: int | None = None
+        self.completion_tokens = 0
+        self.tidy: Tidy | None = None
+        self.prefix: tuple[int, ...] = ()
+        self.rest_ids: tuple[int, ...] = ()
+
+    def took(self, tokens: int) -> None:
+        self.last_token_at = time.monotonic()
+        self.first_token_at = self.first_token_at or self.last_token_at
+        self.completion_tokens += tokens
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(self.prompt_tokens, self.completion_tokens, self.cached_tokens)
+
+    @property
+    def timings(self) -> Timings:
+        """Speed leaves the first token out: its time is the prompt's."""
+        first, last = self.first_token_at, self.last_token_at
+        spent = (last - first) if first and last else 0.0
+        return Timings(
+            first_token_ms=(first - self.begun_at) * 1000 if first else None,
+            tokens_per_second=(self.completion_tokens - 1) / spent if spent else None,
+            total_ms=(time.monotonic() - self.begun_at) * 1000,
+        )
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The ids that spell the reply, as far as they are known."""
+        kept, _ = self.tidy.kept_ids() if self.tidy else ((), "")
+        return (*self.prefix, *kept, *self.rest_ids)
+
+
+async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emit: Emit) -> FinishReason:
+    """Answer `turn`; what is said goes to `emit`, counts and ids to `draft`.
+
+    Raises FiresideError where it can't; cancelling it frees the engine's slot.
+    """
+    reference = turn.defaults.model or ""
+    file = await parts.models.ensure(reference, emit)
+    draft.identity = file.identity
+    layout = _layout(turn.defaults)
+    if layout.format is PromptFormat.CHAT and not file.has_template:
+        raise NoTemplate(
+            f"{reference} has no chat template: it was not made for dialogues",
+            hint="use `--format transcript`, or an instruct model",
+        )
+
+    def loaded(share: float) -> None:
+        emit(Progress("loading", share, 1.0, "share"))
+
+    async with parts.engines.lease(file, loaded) as engine:
+        prompt = await _assemble(turn, parts.assembler, history, layout, engine, draft)
+        draft.prompt_tokens = prompt.receipt.prompt_tokens
+        emit(ReceiptReady(prompt.receipt))
+        draft.tidy = Tidy(_cuts(turn, layout, prompt))
+        sampling, room = turn.defaults.sampling, engine.info.context_length - len(prompt.ids)
+        limit = max(1, min(sampling.max_tokens or room, room))
+        async with aclosing(engine.generate(prompt.ids, sampling, max_tokens=limit)) as generated:
+            reason = await _stream(generated, draft, draft.tidy, emit)
+        _, rest = draft.tidy.kept_ids()
+        draft.rest_ids = await parts.assembler.tokenize(engine, rest, special=False)
+    return reason
+
+
+async def _assemble(
+    turn: Turn,
+    assembler: Assembler,
+    history: History,
+    layout: Layout,
+    engine: Engine,
+    draft: Draft,
+) -> Prompt:
+    if turn.continued_id and turn.continued_text:
+        known = await asyncio.to_thread(history.token_ids, [turn.continued_id], engine.info.identity)
+        draft.prefix = known.get(turn.continued_id) or await assembler.tokenize(
+            engine, turn.continued_text, special=False
+        )
+    return await assembler.assemble(
+        history,
+        turn.branch,
+        layout,
+        engine,
+        max_tokens=turn.defaults.sampling.max_tokens,
+        prefix=draft.prefix,
+    )
+
+
+async def _stream(generated: AsyncIterator[Generated], draft: Draft, tidy: Tidy, emit: Emit) -> FinishReason:
+    """Pass on what is generated until the engine or `tidy` ends it."""
+    async for step in generated:
+        if isinstance(step, Piece):
+            draft.took(len(step.ids))
+            _show(tidy, step.text, step.ids, emit)
+            if tidy.ended:
+                return tidy.ended
+        elif isinstance(step, Reading):
+            draft.cached_tokens = step.cached_tokens
+            emit(Progress("reading", step.done_tokens, step.prompt_tokens))
+        elif isinstance(step, Ended):
+            draft.cached_tokens = step.cached_tokens
+            draft.completion_tokens = step.completion_tokens
+            last = tidy.finish()
+            _emit_text(last.reasoning, last.text, emit)
+            return step.reason
+    return "stop"
+
+
+def _show(tidy: Tidy, text: str, ids: Sequence[int], emit: Emit) -> None:
+    shown = tidy.feed(text, ids)
+    _emit_text(shown.reasoning, shown.text, emit)
+
+
+def _emit_text(reasoning: str, text: str, emit: Emit) -> None:
+    if reasoning:
+        emit(Reasoning(reasoning))
+    if text:
+        emit(Text(text))
+
+
+def _layout(defaults: Defaults) -> Layout:
+    return layout_of(defaults.system, defaults.format, defaults.me, defaults.you)
+
+
+def _cuts(turn: Turn, layout: Layout, prompt: Prompt) -> Cuts:
+    """Return what ends this reply: stop strings, template tokens, and turns nobody took."""
+    named = layout.format is PromptFormat.TRANSCRIPT or turn.defaults.me or turn.defaults.you
+    people = "\n".join(message.text for message in turn.branch[-6:] if message.role is Role.USER)
+    turns = speaker_turns(layout.me, layout.you, people) if named else ()
+    return Cuts(
+        stops=turn.defaults.sampling.stop or (),
+        turns=(*turns, *prompt.control_tokens),
+        labels=(f"{layout.you}:",),
+        reasoning=prompt.reasoning,
+        begun=bool(turn.continued_text),
+    )

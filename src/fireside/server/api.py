@@ -1,0 +1,77 @@
+"""The HTTP interface of one `App`: routes, errors, documentation, and the perimeter around them."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
+
+from fireside import __version__
+from fireside.app import App
+from fireside.cards import ServerStatus
+from fireside.runtime import Runtime
+from fireside.server import errors
+from fireside.server.perimeter import Activity, Perimeter
+from fireside.server.resident import resident_bytes
+from fireside.server.routes import conversations, maintenance, models, page, replies
+from fireside.server.wire import SCHEMAS, refuse_unknown_query
+
+
+def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], None]) -> ASGIApp:
+    """Return the whole interface as an ASGI application. `stop` begins the server's end."""
+    api = FastAPI(
+        title="Fireside",
+        version=__version__,
+        docs_url=None,  # the stock page loads a foreign one
+        redoc_url=None,
+        dependencies=[Depends(refuse_unknown_query)],
+    )
+    begun = time.monotonic()
+    api.state.fireside = app
+    api.state.stop = stop
+    api.state.is_token = lambda given: hmac.compare_digest(given.encode(), runtime.token.encode())
+    api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
+    errors.install(api)
+    for room in (maintenance, conversations, replies, models, page):
+        api.include_router(room.router)
+    api.openapi = lambda: _documented(api)  # type: ignore[method-assign]
+    settings = app.settings
+    return Perimeter(api, settings.allowed_hosts, settings.allowed_origins, activity)
+
+
+def _documented(api: FastAPI) -> dict[str, Any]:
+    if not api.openapi_schema:
+        from fastapi.openapi.utils import get_openapi
+
+        document = get_openapi(title=api.title, version=api.version, routes=api.routes)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+        api.openapi_schema = document
+    return api.openapi_schema
+
+
+def status_of(app: App, runtime: Runtime, uptime_s: float) -> ServerStatus:
+    """Return what `fireside status` tells."""
+    counts = app.store.counts()
+    database = app.home.database(app.settings)
+    return ServerStatus(
+        version=__version__,
+        pid=runtime.pid,
+        address=runtime.address,
+        started_by=runtime.started_by,
+        uptime_s=uptime_s,
+        home=str(app.home.data),
+        database=str(database),
+        database_bytes=database.stat().st_size,
+        resident_bytes=resident_bytes(os.getpid()),
+        default_model=app.settings.model,
+        engines=app.engines.statuses(),
+        conversations=counts.conversations,
+        trash=counts.trash,
+        messages=counts.messages,
+        running_replies=app.replies.count,
+    )

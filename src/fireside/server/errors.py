@@ -1,0 +1,94 @@
+"""From an error's code to its HTTP status and the one JSON envelope. Only this module knows both."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from fireside import errors
+from fireside.errors import FiresideError
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[FiresideError], int] = {
+    errors.BadRequest: 400,
+    errors.TooLarge: 413,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.ModelDamaged: 422,
+    errors.DownloadFailed: 502,
+    errors.ConfigError: 400,
+    errors.StoreFull: 507,
+    errors.StoreBusy: 503,
+    errors.StoreError: 500,
+    errors.EngineError: 503,
+    errors.AlreadyRunning: 409,
+    errors.ServerUnavailable: 503,
+    FiresideError: 500,
+}
+TYPES = {400: "invalid_request", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "too_large"}
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """OpenAI's error shape, and a hint."""
+
+    code: str
+    message: str
+    type: str
+    param: str | None = None
+    hint: str | None = None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    error: Envelope
+
+
+def status_of(error: FiresideError) -> int:
+    """Return the HTTP status of an error: that of the nearest class which has one."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def error_body(error: FiresideError, status: int) -> bytes:
+    kind = TYPES.get(status, "server_error" if status >= 500 else "invalid_request")
+    return msgspec.json.encode(
+        ErrorAnswer(Envelope(error.code, error.message, kind, error.param, error.hint))
+    )
+
+
+def error_answer(error: FiresideError) -> Response:
+    """Return the answer that tells `error`."""
+    status = status_of(error)
+    headers = {"retry-after": "1"} if status == 503 else None
+    return Response(error_body(error, status), status, headers, media_type="application/json")
+
+
+def install(api: FastAPI) -> None:
+    """Make every error of `api` answer in the envelope."""
+
+    @api.exception_handler(FiresideError)
+    async def known(request: Request, error: FiresideError) -> Response:
+        return error_answer(error)
+
+    @api.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        field = str(first["loc"][-1])
+        return error_answer(errors.BadRequest(f"{field}: {first['msg']}", param=field))
+
+    @api.exception_handler(HTTPException)
+    async def refused(request: Request, error: HTTPException) -> Response:
+        known_as: FiresideError = errors.BadRequest(str(error.detail))
+        if error.status_code == 404:
+            known_as = errors.NotFound(f"there is no {request.url.path}", hint="see /openapi.json")
+        body = error_body(known_as, error.status_code)
+        return Response(body, error.status_code, dict(error.headers or {}), media_type="application/json")
+
+    @api.exception_handler(Exception)
+    async def broken(request: Request, error: Exception) -> Response:
+        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return error_answer(FiresideError("something went wrong inside the server", hint="see its log"))

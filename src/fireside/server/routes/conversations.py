@@ -1,0 +1,115 @@
+"""Conversations: create, list, search, show, change, trash, export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import msgspec
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+from msgspec import UNSET, UnsetType
+
+from fireside.conversations import Conversation, ConversationPage, SearchHit, Tree
+from fireside.messages import Defaults, Value
+from fireside.server.wire import Fireside, answer, body, shows
+from fireside.store.exports import export_all, export_json, export_markdown
+
+router = APIRouter(prefix="/fireside/v1", tags=["conversations"])
+
+
+class NewConversation(Value, frozen=True):
+    title: str = ""
+    defaults: Defaults = Defaults()
+    temporary: bool = False
+
+
+class ConversationChange(Value, frozen=True):
+    """Only what is named changes; `head_id: null` is the empty branch."""
+
+    title: str | UnsetType = UNSET
+    pinned: bool | UnsetType = UNSET
+    head_id: str | UnsetType | None = UNSET
+    defaults: Defaults | UnsetType = UNSET
+
+
+class Hits(msgspec.Struct, frozen=True):
+    hits: tuple[SearchHit, ...]
+
+
+Limit = Annotated[int, Query(ge=1, le=500)]
+
+
+@router.post("/conversations", **shows(Conversation, 201, takes=NewConversation))
+def create(app: Fireside, wanted: Annotated[NewConversation, body(NewConversation)]) -> Response:
+    created = app.create_conversation(wanted.title, wanted.defaults, temporary=wanted.temporary)
+    return answer(created, 201)
+
+
+@router.get("/conversations", **shows(ConversationPage))
+def listing(
+    app: Fireside, cursor: str | None = None, limit: Limit = 50, trash: bool = False, query: str | None = None
+) -> Response:
+    if query is not None:
+        return answer(app.store.find_conversations(query, cursor=cursor, limit=limit))
+    return answer(app.store.conversations(cursor=cursor, limit=limit, trash=trash))
+
+
+@router.get("/search", **shows(Hits))
+def search(
+    app: Fireside, query: str, limit: Limit = 20, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
+) -> Response:
+    return answer(Hits(app.store.search(query, limit=limit, offset=offset)))
+
+
+@router.get("/conversations/{conversation_id}", **shows(Tree))
+def show(app: Fireside, conversation_id: str) -> Response:
+    return answer(app.store_of(conversation_id).tree(conversation_id))
+
+
+@router.patch("/conversations/{conversation_id}", **shows(Conversation, takes=ConversationChange))
+def change(
+    app: Fireside,
+    conversation_id: str,
+    wanted: Annotated[ConversationChange, body(ConversationChange)],
+) -> Response:
+    store = app.store_of(conversation_id)
+    if isinstance(wanted.defaults, Defaults):
+        app.resolve(wanted.defaults)
+    changed = store.update_conversation(
+        conversation_id,
+        title=wanted.title,
+        pinned=wanted.pinned,
+        head_id=wanted.head_id,
+        defaults=wanted.defaults,
+    )
+    return answer(changed)
+
+
+@router.delete("/conversations/{conversation_id}", **shows(None, 204))
+async def delete(app: Fireside, conversation_id: str, forever: bool = False) -> Response:
+    await app.delete_conversation(conversation_id, forever=forever)
+    return Response(status_code=204)
+
+
+@router.post("/conversations/{conversation_id}/restore", **shows(Conversation))
+def restore(app: Fireside, conversation_id: str) -> Response:
+    return answer(app.store.restore(conversation_id))
+
+
+@router.get("/conversations/{conversation_id}/export", **shows(None))
+def export(
+    app: Fireside,
+    conversation_id: str,
+    kind: Annotated[Literal["markdown", "json"], Query(alias="format")] = "json",
+) -> Response:
+    tree = app.store_of(conversation_id).tree(conversation_id)
+    if kind == "markdown":
+        return Response(export_markdown(tree), media_type="text/markdown; charset=utf-8")
+    return Response(export_json(tree), media_type="application/json")
+
+
+@router.get("/export", **shows(None))
+def export_everything(app: Fireside) -> Response:
+    pieces: Iterator[bytes] = export_all(app.store)
+    return StreamingResponse(pieces, media_type="application/json")

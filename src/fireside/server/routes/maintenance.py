@@ -1,0 +1,135 @@
+"""The server itself: health, status, settings, stop, backup, restore, import."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from fireside import __version__
+from fireside.cards import ImportSummary, ServerStatus
+from fireside.errors import BadRequest, TooLarge
+from fireside.events import Progress
+from fireside.messages import Value
+from fireside.server.streams import Tell, tell_progress
+from fireside.server.wire import OWNER, Fireside, answer, body, owner_only, parse, shows
+from fireside.settings import Settings
+from fireside.store.imports import import_file
+
+router = APIRouter(tags=["server"])
+IMPORT_BYTES = 16_000_000_000
+
+
+class Health(msgspec.Struct, frozen=True):
+    status: str = "ok"
+    version: str = __version__
+    ready: bool = True
+
+
+class AtPath(Value, frozen=True):
+    path: str
+
+
+class BackedUp(msgspec.Struct, frozen=True):
+    path: str
+    size_bytes: int
+
+
+class Restored(msgspec.Struct, frozen=True):
+    conversations: int
+    messages: int
+    kept: str
+
+
+class Imported(msgspec.Struct, tag_field="event", tag="imported", frozen=True):
+    summary: ImportSummary
+
+
+@router.get("/health", **shows(Health))
+async def health() -> Response:
+    return answer(Health())
+
+
+@router.get("/fireside/v1/status", **shows(ServerStatus))
+def status(app: Fireside, request: Request) -> Response:
+    return answer(request.app.state.status())
+
+
+@router.get("/fireside/v1/settings", **shows(Settings))
+def settings(app: Fireside) -> Response:
+    return answer(app.settings)
+
+
+@router.post("/fireside/v1/stop", dependencies=OWNER, **shows(None, 202))
+async def stop(request: Request) -> Response:
+    request.app.state.stop()
+    return Response(status_code=202)
+
+
+@router.post("/fireside/v1/backup", dependencies=OWNER, **shows(BackedUp, takes=AtPath))
+def backup(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
+    path = _absolute(wanted.path)
+    return answer(BackedUp(str(path), app.store.backup(path)))
+
+
+@router.post("/fireside/v1/restore", dependencies=OWNER, **shows(Restored, takes=AtPath))
+async def restore(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
+    await app.replies.drain(app.settings.drain_s)
+    kept = await asyncio.to_thread(app.store.replace_with, _absolute(wanted.path))
+    counts = await asyncio.to_thread(app.store.counts)
+    return answer(Restored(counts.conversations, counts.messages, str(kept)))
+
+
+@router.post("/fireside/v1/import", **shows(None, takes=AtPath))
+async def import_conversations(app: Fireside, request: Request) -> Response:
+    """A JSON body with `path` is read in place; any other body is the file itself."""
+    kind = request.headers.get("content-type", "").partition(";")[0]
+    if kind == "application/json":
+        owner_only(request)
+        path = _absolute(parse(await request.body(), AtPath).path)
+        return tell_progress(lambda tell: _import(app, path, tell))
+    upload = await _received(request, app.home.data)
+
+    async def work(tell: Tell) -> Imported:
+        try:
+            return await _import(app, upload, tell)
+        finally:
+            await asyncio.to_thread(upload.unlink, missing_ok=True)
+
+    return tell_progress(work)
+
+
+async def _received(request: Request, folder: Path) -> Path:
+    """Return a new file that holds the request's body; nothing is left when it breaks off."""
+    path = folder / f"import-{secrets.token_hex(8)}"
+    size = 0
+    try:
+        with await asyncio.to_thread(path.open, "xb") as file:
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > IMPORT_BYTES:
+                    raise TooLarge(f"an import may have {IMPORT_BYTES:,} bytes at most")
+                await asyncio.to_thread(file.write, chunk)
+    except BaseException:
+        await asyncio.to_thread(path.unlink, missing_ok=True)
+        raise
+    return path
+
+
+async def _import(app: Fireside, path: Path, tell: Tell) -> Imported:
+    def progress(done: int, total: int) -> None:
+        tell(Progress("reading", done, total, "bytes"))
+
+    summary = await asyncio.to_thread(import_file, app.store, path, progress=progress)
+    return Imported(summary)
+
+
+def _absolute(path: str) -> Path:
+    found = Path(path)
+    if not found.is_absolute():
+        raise BadRequest("the path must be absolute", param="path")
+    return found

@@ -1,0 +1,88 @@
+"""Models and personas: list, show, pull, remove; list, show, save, remove."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from fireside.app import progress_to
+from fireside.cards import ModelCard, Persona
+from fireside.errors import Forbidden
+from fireside.messages import Value
+from fireside.server.streams import Tell, tell_progress
+from fireside.server.wire import Fireside, answer, body, is_owner, shows
+
+router = APIRouter(prefix="/fireside/v1", tags=["models and personas"])
+
+
+class Pull(Value, frozen=True):
+    reference: str
+
+
+class Pulled(msgspec.Struct, tag_field="event", tag="pulled", frozen=True):
+    model: ModelCard
+
+
+class Models(msgspec.Struct, frozen=True):
+    models: tuple[ModelCard, ...]
+
+
+class Personas(msgspec.Struct, frozen=True):
+    personas: tuple[Persona, ...]
+
+
+class PersonaSource(Value, frozen=True):
+    toml: str
+
+
+@router.get("/models", **shows(Models))
+def listing(app: Fireside) -> Response:
+    return answer(Models(app.models()))
+
+
+@router.get("/models/show", **shows(ModelCard))
+def show(app: Fireside, reference: str) -> Response:
+    return answer(app.model(reference))
+
+
+@router.post("/models/pull", **shows(None, takes=Pull))
+async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pull)]) -> Response:
+    if wanted.reference.startswith(("file:", "https:", "http:")) and not is_owner(request):
+        raise Forbidden("files are named by this person's own programs only", hint="use the fireside command")
+    await asyncio.to_thread(app.library.card, wanted.reference)
+
+    async def work(tell: Tell) -> Pulled:
+        await app.library.ensure(wanted.reference, progress_to(tell))
+        return Pulled(await asyncio.to_thread(app.model, wanted.reference))
+
+    return tell_progress(work)
+
+
+@router.delete("/models", **shows(None, 204))
+async def remove(app: Fireside, reference: str) -> Response:
+    await app.remove_model(reference)
+    return Response(status_code=204)
+
+
+@router.get("/personas", **shows(Personas))
+def personas(app: Fireside) -> Response:
+    return answer(Personas(app.personas.list()))
+
+
+@router.get("/personas/{name}", **shows(Persona))
+def persona(app: Fireside, name: str) -> Response:
+    return answer(app.personas.get(name))
+
+
+@router.put("/personas/{name}", **shows(Persona, takes=PersonaSource))
+def save_persona(app: Fireside, name: str, wanted: Annotated[PersonaSource, body(PersonaSource)]) -> Response:
+    return answer(app.personas.save(name, wanted.toml))
+
+
+@router.delete("/personas/{name}", **shows(None, 204))
+def remove_persona(app: Fireside, name: str) -> Response:
+    app.personas.remove(name)
+    return Response(status_code=204)

@@ -1,0 +1,162 @@
+"""Messages and replies: post, regenerate, continue, watch, stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Header, Response
+from fastapi.responses import StreamingResponse
+from msgspec import UNSET, Meta, UnsetType
+
+from fireside.conversations import ReplyRecord, ReplyStatus, StoredMessage
+from fireside.errors import BadRequest, MessageNotFound
+from fireside.events import Cursor, to_sse
+from fireside.messages import (
+    Defaults,
+    FilePart,
+    Message,
+    PromptFormat,
+    Receipt,
+    Role,
+    Sampling,
+    TextPart,
+    Value,
+)
+from fireside.server.wire import Fireside, answer, body, shows
+
+router = APIRouter(prefix="/fireside/v1", tags=["replies"])
+
+Name = Annotated[str, Meta(min_length=1, max_length=60)]
+
+
+class Answering(Value, frozen=True):
+    """How to answer this once; what is left out comes from the conversation's defaults."""
+
+    model: str | None = None
+    persona: str | None = None
+    system: str | None = None
+    sampling: Sampling = Sampling()
+    format: PromptFormat | None = None
+    me: Name | None = None
+    you: Name | None = None
+
+    def defaults(self) -> Defaults:
+        return Defaults(self.model, self.persona, self.system, self.sampling, self.format, self.me, self.you)
+
+
+class NewMessage(Answering, frozen=True):
+    """A person's message: `text`, or `parts` with files."""
+
+    text: str | None = None
+    parts: tuple[TextPart | FilePart, ...] = ()
+    parent_id: str | UnsetType | None = UNSET
+
+    def message(self) -> Message:
+        if self.text is not None and self.parts:
+            raise BadRequest("send text or parts, not both", param="parts")
+        return Message(Role.USER, (TextPart(self.text),) if self.text is not None else self.parts)
+
+
+class Posted(msgspec.Struct, frozen=True):
+    message: StoredMessage
+    reply: StoredMessage
+
+
+class Replied(msgspec.Struct, frozen=True):
+    reply: StoredMessage
+
+
+@router.post("/conversations/{conversation_id}/messages", **shows(Posted, 201, takes=NewMessage))
+async def post(
+    app: Fireside, conversation_id: str, wanted: Annotated[NewMessage, body(NewMessage)]
+) -> Response:
+    message, reply = await app.post(conversation_id, wanted.message(), wanted.defaults(), wanted.parent_id)
+    return answer(Posted(message, reply), 201)
+
+
+@router.post("/messages/{message_id}/regenerate", **shows(Replied, 201, takes=Answering))
+async def regenerate(
+    app: Fireside, message_id: str, wanted: Annotated[Answering, body(Answering)]
+) -> Response:
+    return answer(Replied(await app.regenerate(message_id, wanted.defaults())), 201)
+
+
+@router.post("/messages/{message_id}/continue", **shows(Replied, 201, takes=Answering))
+async def go_on(app: Fireside, message_id: str, wanted: Annotated[Answering, body(Answering)]) -> Response:
+    return answer(Replied(await app.continue_reply(message_id, wanted.defaults())), 201)
+
+
+@router.get("/messages/{message_id}", **shows(StoredMessage))
+def show(app: Fireside, message_id: str) -> Response:
+    return answer(app.store_of_message(message_id).message(message_id))
+
+
+@router.get("/messages/{message_id}/receipt", **shows(Receipt))
+def receipt(app: Fireside, message_id: str) -> Response:
+    store = app.store_of_message(message_id)
+    store.message(message_id)
+    found = store.receipt(message_id)
+    if found is None:
+        raise MessageNotFound("this message has no receipt", hint="replies have one, once they began")
+    return answer(found)
+
+
+@router.get("/messages/{message_id}/record", **shows(ReplyRecord))
+def record(app: Fireside, message_id: str) -> Response:
+    store = app.store_of_message(message_id)
+    reply = store.message(message_id)
+    return answer(
+        ReplyRecord(
+            conversation_id=reply.conversation_id,
+            message_id=reply.id,
+            model=reply.model,
+            text=reply.text,
+            finish_reason=reply.finish_reason,
+            usage=reply.usage,
+            timings=reply.timings,
+            receipt=store.receipt(reply.id),
+            status=reply.status,
+            failure=reply.failure,
+        )
+    )
+
+
+@router.get("/replies/{reply_id}/events", **shows(None))
+async def events(
+    app: Fireside,
+    reply_id: str,
+    after: str | None = None,
+    last_event_id: Annotated[str | None, Header()] = None,
+) -> Response:
+    cursor = _cursor(last_event_id or after)
+    store = app.store_of_message(reply_id)
+    reply = await asyncio.to_thread(store.message, reply_id)
+    if reply.role is not Role.ASSISTANT:
+        raise MessageNotFound(f"{reply_id} is not a reply", hint="watch the reply to that message")
+
+    async def stream() -> AsyncIterator[bytes]:
+        async for event, at in app.replies.watch(reply, store, cursor):
+            yield to_sse(event, at) if event else b": still here\n\n"
+
+    return StreamingResponse(stream(), media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+
+@router.post("/replies/{reply_id}/stop", **shows(Replied))
+async def stop(app: Fireside, reply_id: str) -> Response:
+    await app.replies.stop(reply_id, ReplyStatus.STOPPED)
+    stopped = await asyncio.to_thread(app.store_of_message(reply_id).message, reply_id)
+    return answer(Replied(stopped))
+
+
+def _cursor(text: str | None) -> Cursor:
+    if not text:
+        return Cursor()
+    try:
+        return Cursor.parse(text)
+    except ValueError as error:
+        raise BadRequest(
+            f"{text!r} is no event id", hint="send the id of the last event that you saw", param="after"
+        ) from error

@@ -1,0 +1,64 @@
+"""Long work told as server-sent events: `progress`, then its result or `failed`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import msgspec
+from fastapi import Response
+from fastapi.responses import StreamingResponse
+
+from fireside.errors import FiresideError
+from fireside.events import Event, Failed
+
+Tell = Callable[[Event], None]
+QUIET_S = 15.0
+
+
+def tell_progress(work: Callable[[Tell], Awaitable[msgspec.Struct]]) -> Response:
+    """Return an answer that runs `work` and streams the events which it tells.
+
+    Only the newest event is kept for a slow reader. Leaving ends the work: what it has done so far
+    (half a download) is there for the next time.
+    """
+    return StreamingResponse(
+        _stream(work), media_type="text/event-stream", headers={"cache-control": "no-store"}
+    )
+
+
+async def _stream(work: Callable[[Tell], Awaitable[msgspec.Struct]]) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    changed = asyncio.Event()
+    newest: list[Event] = []
+
+    def tell(event: Event) -> None:
+        newest[:] = [event]
+        loop.call_soon_threadsafe(changed.set)
+
+    task = asyncio.ensure_future(work(tell))
+    task.add_done_callback(lambda _: changed.set())
+    try:
+        while not task.done():
+            try:
+                await asyncio.wait_for(changed.wait(), QUIET_S)
+            except TimeoutError:
+                yield b": still here\n\n"
+            changed.clear()
+            if newest:
+                yield _event(newest.pop())
+        yield _event(_outcome(task))
+    finally:
+        task.cancel()
+
+
+def _outcome(task: asyncio.Future[msgspec.Struct]) -> msgspec.Struct:
+    try:
+        return task.result()
+    except FiresideError as error:
+        return Failed(error.code, error.message, error.hint)
+
+
+def _event(event: msgspec.Struct) -> bytes:
+    name = str(type(event).__struct_config__.tag).encode()
+    return b"event: %b\ndata: %b\n\n" % (name, msgspec.json.encode(event))

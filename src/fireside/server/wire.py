@@ -1,0 +1,106 @@
+"""Bodies in, values out: requests are parsed once, at the edge, into the types of the program."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from fastapi import Depends, Request, Response
+from fastapi.params import Depends as Dependency
+
+from fireside.app import App
+from fireside.errors import BadRequest, Forbidden
+from fireside.server.errors import ErrorAnswer
+
+T = TypeVar("T")
+_encoder = msgspec.json.Encoder()
+
+
+def answer(value: object, status: int = 200) -> Response:
+    """Return `value` as a JSON answer."""
+    return Response(_encoder.encode(value), status, media_type="application/json")
+
+
+def parse(data: bytes, kind: type[T]) -> T:
+    """Return the value that a JSON body writes; BadRequest names the field at fault."""
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        reason, _, where = str(error).partition(" - at ")
+        field = where.strip("`").removeprefix("$").removeprefix(".")
+        if "unknown field" in reason:
+            unknown = reason.split("`")[1]
+            field = f"{field}.{unknown}".lstrip(".")
+            reason = f"there is no field {field}"
+        raise BadRequest(f"{field}: {reason}" if field else reason, param=field or None) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}", hint="send JSON in UTF-8") from error
+
+
+def body(kind: type[T]) -> Any:
+    """Return a dependency that reads the request's body as `kind`; an empty one counts as `{}`."""
+
+    async def read(request: Request) -> T:
+        return parse(await request.body() or b"{}", kind)
+
+    read.__annotations__["return"] = kind
+    return Depends(read)
+
+
+def the_app(request: Request) -> App:
+    app: App = request.app.state.fireside
+    return app
+
+
+async def refuse_unknown_query(request: Request) -> None:
+    """Refuse query parameters that the route doesn't know: silent neglect helps nobody."""
+    route = request.scope.get("route")
+    known = {parameter.alias for parameter in route.dependant.query_params} if route else set()
+    for name in request.query_params:
+        if name not in known:
+            raise BadRequest(f"there is no query parameter {name}", param=name)
+
+
+def owner_only(request: Request) -> None:
+    """Let in only who can read the runtime file: this person's own programs."""
+    if not is_owner(request):
+        raise Forbidden(
+            "this needs the token of the runtime file",
+            hint="use the fireside command, or send Authorization: Bearer TOKEN",
+        )
+
+
+def is_owner(request: Request) -> bool:
+    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+    owns: bool = request.app.state.is_token(given)
+    return owns
+
+
+Fireside = Annotated[App, Depends(the_app)]
+OWNER: list[Dependency] = [Depends(owner_only)]
+
+
+def shows(kind: Any, status: int = 200, *, takes: Any = None) -> dict[str, Any]:
+    """Return a route's documentation: what it takes and what it answers."""
+    content = {"application/json": {"schema": _schema(kind)}} if kind else None
+    failed = {"description": "What went wrong", "content": {"application/json": _schema_of(ErrorAnswer)}}
+    said: dict[str, Any] = {"description": "Done"} | ({"content": content} if content else {})
+    extra: dict[str, Any] = {"responses": {str(status): said, "4XX": failed}}
+    if takes:
+        extra["requestBody"] = {"content": {"application/json": _schema_of(takes)}}
+    return {"status_code": status, "response_class": Response, "openapi_extra": extra}
+
+
+def _schema_of(kind: Any) -> dict[str, Any]:
+    return {"schema": _schema(kind)}
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    (schema,), components = msgspec.json.schema_components([kind], ref_template=REFERENCE)
+    SCHEMAS.update(components)
+    return schema
+
+
+REFERENCE = "#/components/schemas/{name}"
+SCHEMAS: dict[str, Any] = {}
+"""Every schema that a route has named, for the OpenAPI document."""

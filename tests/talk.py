@@ -1,0 +1,138 @@
+"""A conversation with a scripted engine and a store in memory, for tests of turns and replies."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from scripted import ScriptedEngine, a_model
+
+from fireside.assembly import Assembler
+from fireside.chat import Emit, Parts, Turn
+from fireside.conversations import Conversation, StoredMessage
+from fireside.engines.protocol import Engine, LoadProgress, ModelFile
+from fireside.events import Cursor, Event, Progress, Text
+from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
+from fireside.replies import Replies
+from fireside.store import Store
+
+
+PLAIN = Defaults(model="scripted", sampling=Sampling(seed=1))
+
+
+@dataclass
+class OneEngine:
+    """A pool that always leases the same engine."""
+
+    engine: ScriptedEngine
+
+    @asynccontextmanager
+    async def lease(self, model: ModelFile, progress: LoadProgress | None = None) -> AsyncIterator[Engine]:
+        yield self.engine
+
+
+@dataclass
+class OneModel:
+    file: ModelFile
+
+    async def ensure(self, reference: str, emit: Emit) -> ModelFile:
+        return self.file
+
+
+@dataclass
+class Talk:
+    """A conversation with a scripted engine, and the few calls that a test makes of it."""
+
+    store: Store
+    engine: ScriptedEngine
+    file: ModelFile
+    defaults: Defaults
+    replies: Replies = field(init=False)
+    conversation: Conversation = field(init=False)
+
+    def __post_init__(self) -> None:
+        parts = Parts(OneModel(self.file), OneEngine(self.engine), Assembler())
+        self.replies = Replies(parts)
+        self.conversation = self.store.create_conversation()
+
+    def begin(self, text: str, **over: object) -> StoredMessage:
+        """Store a question and start its reply."""
+        head = self.store.conversation(self.conversation.id).head_id
+        defaults = self.defaults.merged(Defaults(**over))  # type: ignore[arg-type]
+        _, reply = self.store.add_turn(
+            self.conversation.id, said(Role.USER, text), parent_id=head, defaults=defaults, model="scripted"
+        )
+        assert reply.parent_id
+        self.replies.start(reply, Turn(self.store.branch(reply.parent_id), defaults), self.store)
+        return reply
+
+    def begin_again(self, reply: StoredMessage, continued: StoredMessage | None = None) -> StoredMessage:
+        """Start a sibling of `reply`, one that goes on from `continued` if it is given."""
+        assert reply.parent_id
+        again = self.store.add_reply(
+            reply.parent_id,
+            defaults=self.defaults,
+            model="scripted",
+            continues=continued.id if continued else None,
+            text=continued.text if continued else "",
+        )
+        turn = Turn(
+            self.store.branch(reply.parent_id),
+            self.defaults,
+            continued.text if continued else "",
+            continued.id if continued else None,
+        )
+        self.replies.start(again, turn, self.store)
+        return again
+
+    async def watch(self, reply: StoredMessage, cursor: Cursor = Cursor()) -> list[Event]:  # noqa: B008
+        """Return all events of a reply but the passing ones."""
+        seen = [event async for event, _ in self.replies.watch(reply, self.store, cursor)]
+        return [event for event in seen if event and not isinstance(event, Progress)]
+
+    async def ask(self, text: str, **over: object) -> StoredMessage:
+        """Return the ended reply to `text`."""
+        reply = self.begin(text, **over)
+        await self.watch(reply)
+        return self.store.message(reply.id)
+
+    async def until(self, reply: StoredMessage, text: str) -> Cursor:
+        """Watch until `text` was said; return the cursor there."""
+        heard = ""
+        async for event, cursor in self.replies.watch(reply, self.store, Cursor()):
+            heard += event.text if isinstance(event, Text) else ""
+            if text in heard:
+                return cursor
+        raise AssertionError(f"{text!r} was never said, but {heard!r}")
+
+
+class MakeTalk:
+    """Makes talks; closes their stores in the end."""
+
+    def __init__(self) -> None:
+        self.stores: list[Store] = []
+
+    def __call__(
+        self,
+        replies: object = ("Hello there.",),
+        *,
+        defaults: Defaults | None = None,
+        crash_at: int | None = None,
+        **model: object,
+    ) -> Talk:
+        file = a_model(**model)  # type: ignore[arg-type]
+        engine = ScriptedEngine(replies, model=file, crash_at=crash_at)  # type: ignore[arg-type]
+        self.stores.append(Store.in_memory())
+        return Talk(self.stores[-1], engine, file, defaults or PLAIN)
+
+
+ALICE_AND_BOB = Defaults(
+    model="scripted",
+    system="Bob is a professor in Physics.",
+    sampling=Sampling(seed=1),
+    format=PromptFormat.TRANSCRIPT,
+    me="Alice",
+    you="Bob",
+)
+"""The dialogue that Fireside grew from."""
