@@ -123,7 +123,9 @@ class _CarefulFile(FileIO):
         self._shown, self._limits = path.name, limits
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is None or size < 0 or size > self._limits.directory_bytes:
+        if size is None or size < 0:
+            size = max(0, os.fstat(self.fileno()).st_size - self.tell())
+        if size > self._limits.directory_bytes:
             refuse(self._shown, "its table of contents is too large")
         return super().read(size) or b""
 
