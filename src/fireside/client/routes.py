@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
@@ -69,6 +69,14 @@ class _Personas(msgspec.Struct):
 
 class _Hits(msgspec.Struct):
     hits: tuple[SearchHit, ...]
+
+
+class _Pulled(msgspec.Struct):
+    model: ModelCard
+
+
+class _Imported(msgspec.Struct):
+    summary: ImportSummary
 
 
 class _Backup(msgspec.Struct):
@@ -197,9 +205,12 @@ class AsyncClient:
             async for piece in pieces:
                 yield piece
 
-    def import_file(self, path: Path) -> AsyncGenerator[Progress | ImportSummary, None]:
+    async def import_file(self, path: Path) -> AsyncGenerator[Progress | ImportSummary, None]:
         """Import Fireside's own, ChatGPT's or Claude's export; the summary comes last."""
-        return self._work(_path("import"), {"path": _absolute(path)}, "imported", ImportSummary)
+        work = self._work(_path("import"), {"path": _absolute(path)}, "imported", _Imported)
+        async with aclosing(work) as steps:
+            async for step in steps:
+                yield step.summary if isinstance(step, _Imported) else step
 
     # Messages and replies
 
@@ -280,9 +291,12 @@ class AsyncClient:
         query = {"reference": reference}
         return await self._call(ModelCard, "GET", _path("models", "show"), query=query)
 
-    def pull(self, reference: str) -> AsyncGenerator[Progress | ModelCard, None]:
-        """Fetch a model; its card comes last."""
-        return self._work(_path("models", "pull"), {"reference": reference}, "pulled", ModelCard)
+    async def pull(self, reference: str) -> AsyncGenerator[Progress | ModelCard, None]:
+        """Fetch a model; its card comes last. What a broken one has fetched is used the next time."""
+        work = self._work(_path("models", "pull"), {"reference": reference}, "pulled", _Pulled)
+        async with aclosing(work) as steps:
+            async for step in steps:
+                yield step.model if isinstance(step, _Pulled) else step
 
     async def remove_model(self, reference: str) -> None:
         await self._connection.fetch("DELETE", _path("models"), query={"reference": reference})

@@ -1,0 +1,25 @@
+"""Questions that a command asks before it does what can't be taken back."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from fireside.cli.languages import _
+from fireside.errors import BadRequest
+
+_YES = frozenset({"y", "yes", "是", "好"})
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on when the person agrees, or said `--yes`; otherwise end the command with 1."""
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise BadRequest(_("nobody is there to be asked: {question}", question=question), hint="--yes")
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    if sys.stdin.readline().strip().casefold() not in _YES:
+        sys.stderr.write(_("nothing was changed") + "\n")
+        raise typer.Exit(1)

@@ -1,0 +1,103 @@
+"""The commands: what `fireside` can be asked for, and how every command ends.
+
+The modules of the commands import what is slow (the client, rich) inside their functions.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from fireside.cli import chats, models, personas, server
+from fireside.cli.flags import with_chat_flags
+from fireside.cli.languages import _
+from fireside.cli.options import ChatOptions
+from fireside.errors import FiresideError
+
+app = typer.Typer(
+    name="fireside",
+    help=_("Talk with a language model that runs on your own machine."),
+    no_args_is_help=False,
+    pretty_exceptions_enable=False,
+    add_completion=True,
+)
+_CONVERSATIONS = _("Everything that was said")
+_SERVER = _("The server")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from fireside import __version__
+
+        sys.stdout.write(f"fireside {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+@with_chat_flags
+def _chat(
+    context: typer.Context,
+    options: ChatOptions,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=_("Print the version."))
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        from fireside.cli.chat import run as run_chat
+
+        run_chat(options)
+    elif options != ChatOptions():
+        raise typer.BadParameter(
+            _("flags for `{command}` come behind it", command=context.invoked_subcommand)
+        )
+
+
+@app.command("ask")
+@with_chat_flags
+def _ask(
+    options: ChatOptions,
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT…", help=_("The question; standard input is added."))
+    ] = None,
+) -> None:
+    """Ask one question and print the reply."""
+    from fireside.cli.ask import ask
+
+    ask(words or [], options)
+
+
+app.add_typer(chats.app, name="chats", rich_help_panel=_CONVERSATIONS)
+app.command("backup", rich_help_panel=_CONVERSATIONS)(server.backup)
+app.command("restore", rich_help_panel=_CONVERSATIONS)(server.restore)
+app.add_typer(models.app, name="models")
+app.add_typer(personas.app, name="personas")
+app.command("open")(server.open_page)
+app.command("serve", rich_help_panel=_SERVER)(server.serve)
+app.command("status", rich_help_panel=_SERVER)(server.status)
+app.command("stop", rich_help_panel=_SERVER)(server.stop)
+
+
+def run() -> int:
+    """Run the command of `sys.argv`; return 0 when it is done, 1 after an error, 2 for wrong usage."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except FiresideError as error:
+        from fireside.cli.output import tell_error
+
+        tell_error(error)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Nobody reads on; what is still buffered must not fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0

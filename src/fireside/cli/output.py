@@ -1,0 +1,140 @@
+"""What the plain commands print: lines, tables for people, and tab-separated lines or JSON for programs."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, TextIO
+
+from fireside.cli.languages import _
+from fireside.cli.visible import visible, visible_line
+from fireside.errors import ConfigError, FiresideError
+
+if TYPE_CHECKING:
+    from fireside.cards import ModelCard
+    from fireside.cli.chat.waiting import Waiting
+
+_STEERING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def say(text: str) -> None:
+    """Print lines, with control characters made visible."""
+    write(visible(text) + "\n")
+
+
+def write(text: str) -> None:
+    """Write `text` as it is, at once."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def print_json(value: object) -> None:
+    """Print one JSON document, indented where a person reads it.
+
+    What JSON lets through and a terminal might obey is escaped, which means the same.
+    """
+    import msgspec
+
+    encoded = msgspec.json.encode(value)
+    if sys.stdout.isatty():
+        encoded = msgspec.json.format(encoded, indent=2)
+    text = _STEERING.sub(lambda found: f"\\u{ord(found.group()):04x}", encoded.decode())
+    write(text + "\n")
+
+
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, grows: int = 0) -> None:
+    """Print rows under their titles; for a program one tab-separated line each, and no titles.
+
+    `grows` is the column that gets the room there is.
+    """
+    if not sys.stdout.isatty():
+        for row in rows:
+            write("\t".join(visible_line(cell) for cell in row) + "\n")
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    from fireside.cli.chat.screen import Screen
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, title in enumerate(titles):
+        is_wide = number == grows
+        table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1 if is_wide else None)
+    for row in rows:
+        table.add_row(*(Text(visible_line(cell)) for cell in row))
+    Screen().show(table)
+
+
+def print_fields(fields: Sequence[tuple[str, str | None]]) -> None:
+    """Print names and values below each other; those without a value are left out."""
+    from rich.cells import cell_len
+
+    shown = [(name, value) for name, value in fields if value]
+    widest = max((cell_len(name) for name, _value in shown), default=0)
+    for name, value in shown:
+        say(name + " " * (widest - cell_len(name) + 2) + visible_line(value))
+
+
+def waiting() -> Waiting:
+    """Return the line on standard error that tells what is waited for; nothing without a terminal."""
+    from fireside.cli.chat.screen import Screen
+    from fireside.cli.chat.waiting import Waiting
+
+    return Waiting(Screen(out=sys.stderr, err=sys.stderr))
+
+
+def tell_error(error: FiresideError) -> None:
+    """Print the error's message and hint on standard error."""
+    from fireside.cli.chat.screen import Screen
+
+    sys.stdout.flush()
+    Screen(out=sys.stderr, err=sys.stderr).error(error)
+
+
+def introduce(card: ModelCard) -> None:
+    """Say on standard error what is about to be fetched."""
+    from fireside.cli.chat.waiting import introduced
+
+    sys.stderr.write(visible_line(_("fetching {model}", model=introduced(card))) + "\n")
+    sys.stderr.flush()
+
+
+def size(size_bytes: int | None) -> str:
+    """Return a size for a person; nothing for one that is unknown."""
+    from fireside.cli.chat.waiting import megabytes
+
+    return "" if size_bytes is None else megabytes(size_bytes)
+
+
+def moment(milliseconds: int) -> str:
+    """Return a time as the clocks here show it."""
+    return datetime.datetime.fromtimestamp(milliseconds / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def can_colour(stream: TextIO) -> bool:
+    """Return whether bold and colours are welcome on `stream` (https://no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def receiving(path: Path | None) -> Iterator[IO[bytes]]:
+    """Give a file to write into: standard output, or `path`, which is there only once all is written."""
+    if path is None:
+        sys.stdout.flush()
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", hint=_("choose another place")) from error
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,178 @@
+"""The commands that are about the server itself and about all the data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from fireside.cli.asking import confirm
+from fireside.cli.languages import _, _n
+from fireside.cli.running import run, wait_for
+
+if TYPE_CHECKING:
+    from fireside.cards import ServerStatus
+    from fireside.client.routes import AsyncClient
+
+Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
+Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help=_("The address to listen on."))] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help=_("0 takes any free port."))] = None,
+    started_by: Annotated[Literal["serve", "command"], typer.Option(hidden=True)] = "serve",
+) -> None:
+    """Run the server here, until it is stopped."""
+    from fireside.errors import FiresideError
+
+    try:
+        _serve(host, port, started_by)
+    except FiresideError as error:
+        if started_by == "serve":
+            raise
+        import msgspec
+
+        from fireside.client.background import LastWords
+
+        sys.stderr.write(msgspec.json.encode(LastWords.of(error)).decode() + "\n")
+        raise typer.Exit(1) from error
+
+
+def _serve(host: str | None, port: int | None, started_by: str) -> None:
+    import msgspec
+
+    from fireside.server.run import serve as serve_until_stopped
+    from fireside.settings import find_home, load_settings
+
+    home = find_home()
+    settings = load_settings(home)
+    given = {"host": host, "port": port}
+    named = {key: value for key, value in given.items() if value is not None}
+    serve_until_stopped(msgspec.structs.replace(settings, **named), home, started_by)
+
+
+def status(json: Json = False) -> None:
+    """Show the server: address, model, memory, conversations, where the data lies."""
+    from fireside.cli.output import print_json
+
+    found = wait_for(_status())
+    if json:
+        print_json(found)
+    else:
+        _print_status(found)
+
+
+async def _status() -> ServerStatus:
+    """Return the status of the server that runs; one isn't started for that."""
+    from fireside.client.connection import Connection
+    from fireside.client.routes import AsyncClient
+    from fireside.errors import ServerUnavailable
+    from fireside.runtime import find
+    from fireside.settings import find_home
+
+    home = find_home()
+    running = find(home)
+    if running is None:
+        raise ServerUnavailable(
+            _("no server is running for {folder}", folder=home.data),
+            hint=_("`fireside serve` starts one, and so does every command that needs it"),
+        )
+    async with Connection(running) as connection:
+        return await AsyncClient(connection).status()
+
+
+def _print_status(found: ServerStatus) -> None:
+    from fireside.cli.output import print_fields, say, size
+
+    whose = _("started by a command") if found.started_by == "command" else _("started by `fireside serve`")
+    counts = [
+        _n("{count} conversation", "{count} conversations", found.conversations),
+        _n("{count} message", "{count} messages", found.messages),
+        _("{count} in the trash", count=found.trash) if found.trash else "",
+    ]
+    engines = sum(engine.resident_bytes or 0 for engine in found.engines)
+    memory = size(found.resident_bytes)
+    if engines:
+        memory += " + " + _("{size} for models", size=size(engines))
+    print_fields(
+        [
+            (_("address"), found.address),
+            (_("server"), f"Fireside {found.version}, {whose}, " + _("process {pid}", pid=found.pid)),
+            (_("up for"), _duration(found.uptime_s)),
+            (_("memory"), memory),
+            (_("model"), found.default_model),
+            (_("kept"), ", ".join(count for count in counts if count)),
+            (_("folder"), found.home),
+            (_("database"), f"{found.database} ({size(found.database_bytes)})"),
+            (_("running"), _n("{count} reply", "{count} replies", found.running_replies)),
+        ]
+    )
+    for engine in found.engines:
+        words = _("context {count:,} tokens", count=engine.context_length)
+        say(f"\n{_('loaded')}: {engine.model} · {engine.engine} · {engine.device} · {words}")
+        for notice in engine.notices:
+            say(f"! {notice}")
+
+
+def _duration(seconds: float) -> str:
+    """
+    >>> _duration(42), _duration(3 * 3600 + 120)
+    ('0:00:42', '3:02:00')
+    """
+    minutes, left = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}"
+
+
+def stop() -> None:
+    """Stop the server; replies that are running end first, for a limited time."""
+    from fireside.cli.output import say
+    from fireside.client.launch import stop_server
+    from fireside.runtime import find
+    from fireside.settings import find_home
+
+    home = find_home()
+    running = find(home)
+    if running is None:
+        say(_("no server is running for {folder}", folder=home.data))
+        return
+    wait_for(stop_server(home, running))
+    say(_("stopped the server at {address}", address=running.address))
+
+
+def open_page() -> None:
+    """Open Fireside's page in a browser."""
+    import webbrowser
+
+    from fireside.cli.output import say
+
+    async def address(client: AsyncClient) -> str:
+        return client.address
+
+    where = run(address) + "/"
+    say(where)
+    webbrowser.open(where)
+
+
+def backup(file: Annotated[Path, typer.Argument(help=_("A file that doesn't exist yet."))]) -> None:
+    """Write all conversations into one file; the server may be in use meanwhile."""
+    from fireside.cli.output import say, size
+
+    written = run(lambda client: client.backup(file))
+    say(_("wrote {file} ({size})", file=file, size=size(written)))
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help=_("What `fireside backup` wrote."))], yes: Yes = False
+) -> None:
+    """Put a backup in the place of the present conversations, which are kept beside it."""
+    from fireside.cli.output import say
+
+    confirm(_("Replace all conversations by those of {file}?", file=file), yes=yes)
+    restored = run(lambda client: client.restore(file))
+    conversations = _n("{count} conversation", "{count} conversations", restored.conversations)
+    say(_("restored {conversations} from {file}", conversations=conversations, file=file))
+    say(_("what was there before is kept at {path}", path=restored.kept))
