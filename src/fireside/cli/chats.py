@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from fireside.client.routes import AsyncClient
     from fireside.conversations import Conversation, SearchHit, Tree
 
-app = typer.Typer(help=_("List, search, show, export, import and delete conversations."))
+app = typer.Typer(help=_("List, search, export, import and delete chats."))
 Which = Annotated[str, typer.Argument(metavar="ID", help=_("An id, a part of one, or a title."))]
 Several = Annotated[list[str], typer.Argument(metavar="ID…", help=_("Ids, parts of ids, or titles."))]
 Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]

@@ -16,8 +16,6 @@ from fireside.client.defaults import read_defaults
 from fireside.errors import BadRequest
 
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
-_SAMPLING = "Sampling"
-_ROLE = "Role"
 
 
 def _read_flags(
@@ -29,50 +27,42 @@ def _read_flags(
     ] = None,
     system: Annotated[
         str | None,
-        typer.Option(metavar="TEXT", help=_("What the model is told about itself."), rich_help_panel=_ROLE),
+        typer.Option(metavar="TEXT", help=_("What the model is told about itself.")),
     ] = None,
     format_: Annotated[
         str | None,
         typer.Option(
-            "--format",
-            metavar="chat|transcript",
-            help=_("The model's own template, or `Alice: … Bob: …`."),
-            rich_help_panel=_ROLE,
+            "--format", metavar="chat|transcript", help=_("The model's own template, or `Alice: … Bob: …`.")
         ),
     ] = None,
-    me: Annotated[
-        str | None, typer.Option(metavar="NAME", help=_("Your name."), rich_help_panel=_ROLE)
-    ] = None,
-    you: Annotated[
-        str | None, typer.Option(metavar="NAME", help=_("The model's name."), rich_help_panel=_ROLE)
-    ] = None,
+    me: Annotated[str | None, typer.Option(metavar="NAME", help=_("Your name."))] = None,
+    you: Annotated[str | None, typer.Option(metavar="NAME", help=_("The model's name."))] = None,
     temperature: Annotated[
-        float | None, typer.Option(help=_("0 always takes the likeliest token."), rich_help_panel=_SAMPLING)
+        float | None, typer.Option(metavar="NUMBER", help=_("0 always takes the likeliest token."))
     ] = None,
     top_k: Annotated[
         int | None,
-        typer.Option(help=_("Choose among this many likeliest tokens."), rich_help_panel=_SAMPLING),
+        typer.Option(metavar="NUMBER", help=_("Choose among this many likeliest tokens.")),
     ] = None,
     top_p: Annotated[
         float | None,
-        typer.Option(help=_("… that together have this probability."), rich_help_panel=_SAMPLING),
+        typer.Option(metavar="NUMBER", help=_("… that together have this probability.")),
     ] = None,
     min_p: Annotated[
         float | None,
-        typer.Option(help=_("… that have this share of the likeliest's."), rich_help_panel=_SAMPLING),
+        typer.Option(metavar="NUMBER", help=_("… that have this share of the likeliest's.")),
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(help=_("The longest reply, in tokens."), rich_help_panel=_SAMPLING)
+        int | None, typer.Option(metavar="NUMBER", help=_("The longest reply, in tokens."))
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(help=_("The same seed gives the same reply."), rich_help_panel=_SAMPLING)
+        int | None, typer.Option(metavar="NUMBER", help=_("The same seed gives the same reply."))
     ] = None,
     stop: Annotated[
         list[str] | None,
         typer.Option(
             metavar="TEXT",
             help=_("End the reply before this text; \\n and \\t are understood; may be repeated."),
-            rich_help_panel=_SAMPLING,
         ),
     ] = None,
     continue_last: Annotated[

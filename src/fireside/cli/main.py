@@ -22,10 +22,9 @@ app = typer.Typer(
     help=_("Talk with a language model that runs on your own machine."),
     no_args_is_help=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would take longer to draw the help than all the rest of it
     add_completion=True,
 )
-_CONVERSATIONS = _("Everything that was said")
-_SERVER = _("The server")
 
 
 def _show_version(wanted: bool) -> None:
@@ -69,15 +68,15 @@ def _ask(
     ask(words or [], options)
 
 
-app.add_typer(chats.app, name="chats", rich_help_panel=_CONVERSATIONS)
-app.command("backup", rich_help_panel=_CONVERSATIONS)(server.backup)
-app.command("restore", rich_help_panel=_CONVERSATIONS)(server.restore)
+app.add_typer(chats.app, name="chats")
+app.command("backup")(server.backup)
+app.command("restore")(server.restore)
 app.add_typer(models.app, name="models")
 app.add_typer(personas.app, name="personas")
 app.command("open")(server.open_page)
-app.command("serve", rich_help_panel=_SERVER)(server.serve)
-app.command("status", rich_help_panel=_SERVER)(server.status)
-app.command("stop", rich_help_panel=_SERVER)(server.stop)
+app.command("serve")(server.serve)
+app.command("status")(server.status)
+app.command("stop")(server.stop)
 
 
 def run() -> int:
@@ -86,7 +85,7 @@ def run() -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app()
+        app(prog_name="fireside")
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except FiresideError as error:

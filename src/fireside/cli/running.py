@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -28,6 +27,8 @@ def run(work: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` returns; Ctrl-C cancels it and ends the command with 130."""
+    import asyncio
+
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:

@@ -25,7 +25,7 @@ def serve(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help=_("0 takes any free port."))] = None,
     started_by: Annotated[Literal["serve", "command"], typer.Option(hidden=True)] = "serve",
 ) -> None:
-    """Run the server here, until it is stopped."""
+    """Run the server until it is stopped."""
     from fireside.errors import FiresideError
 
     try:
@@ -55,7 +55,7 @@ def _serve(host: str | None, port: int | None, started_by: str) -> None:
 
 
 def status(json: Json = False) -> None:
-    """Show the server: address, model, memory, conversations, where the data lies."""
+    """Show address, model, memory and where the data lies."""
     from fireside.cli.output import print_json
 
     found = wait_for(_status())
@@ -128,7 +128,7 @@ def _duration(seconds: float) -> str:
 
 
 def stop() -> None:
-    """Stop the server; replies that are running end first, for a limited time."""
+    """Stop the server, once running replies have ended."""
     from fireside.cli.output import say
     from fireside.client.launch import stop_server
     from fireside.runtime import find
@@ -144,7 +144,7 @@ def stop() -> None:
 
 
 def open_page() -> None:
-    """Open Fireside's page in a browser."""
+    """Open the page in a browser."""
     import webbrowser
 
     from fireside.cli.output import say
@@ -158,7 +158,10 @@ def open_page() -> None:
 
 
 def backup(file: Annotated[Path, typer.Argument(help=_("A file that doesn't exist yet."))]) -> None:
-    """Write all conversations into one file; the server may be in use meanwhile."""
+    """Write everything that was said into one file.
+
+    The server may be in use meanwhile.
+    """
     from fireside.cli.output import say, size
 
     written = run(lambda client: client.backup(file))
@@ -168,7 +171,10 @@ def backup(file: Annotated[Path, typer.Argument(help=_("A file that doesn't exis
 def restore(
     file: Annotated[Path, typer.Argument(help=_("What `fireside backup` wrote."))], yes: Yes = False
 ) -> None:
-    """Put a backup in the place of the present conversations, which are kept beside it."""
+    """Put a backup in the place of the conversations.
+
+    The present ones are kept beside it.
+    """
     from fireside.cli.output import say
 
     confirm(_("Replace all conversations by those of {file}?", file=file), yes=yes)

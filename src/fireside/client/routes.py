@@ -36,7 +36,7 @@ from fireside.settings import Home, find_home
 T = TypeVar("T")
 API = "/fireside/v1"
 _OPEN = Defaults()
-_RETRIES = 8
+RETRIES = 8
 """How often in a row a broken stream is taken up again without a new event."""
 
 
@@ -277,7 +277,7 @@ class AsyncClient:
                 raise Disconnected(f"the server at {self.address} ended the reply's events early")
             except Disconnected:
                 broken += 1
-                if broken > _RETRIES or not await self._connection.find_again():
+                if broken > RETRIES or not await self._connection.find_again():
                     raise
                 await asyncio.sleep(min(0.05 * 2**broken, 2.0))
 
