@@ -73,7 +73,14 @@ def _put_messages(
             message.message.role,
             message.message.parts,
             created_at=_moment(message.created_at),
+            status=message.status,
             model=message.model,
+            defaults=message.defaults,
+            continues=ours.get(message.continues or ""),
+            finish_reason=message.finish_reason,
+            usage=message.usage,
+            timings=message.timings,
+            failure=message.failure,
         )
         ours[message.id] = put(connection, ids, new)
     return ours

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 from sqlalchemy import CTE, Connection, Select, insert, literal, select
 
-from fireside.conversations import Conversation, ReplyStatus, StoredMessage
+from fireside.conversations import Conversation, Failure, ReplyStatus, StoredMessage
 from fireside.errors import MessageNotFound
-from fireside.messages import Defaults, FilePart, Message, Part, Role
+from fireside.messages import Defaults, FilePart, FinishReason, Message, Part, Role, Timings, Usage
 from fireside.store import conversations as kept
 from fireside.store import search
 from fireside.store.ids import Ids, now_ms
@@ -25,6 +25,8 @@ from fireside.store.rows import (
 from fireside.store.schema import journal, messages
 from fireside.store.titles import title_of
 
+_PUT = insert(messages)
+
 
 class NewMessage(msgspec.Struct, frozen=True):
     """A row to be: what differs between something said, a reply to be and an imported message."""
@@ -38,6 +40,10 @@ class NewMessage(msgspec.Struct, frozen=True):
     model: str | None = None
     defaults: Defaults | None = None
     continues: str | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+    timings: Timings | None = None
+    failure: Failure | None = None
 
 
 def add(
@@ -67,8 +73,12 @@ def put(connection: Connection, ids: Ids, new: NewMessage) -> str:
         "model": new.model,
         "defaults": or_null(new.defaults),
         "continues": new.continues,
+        "finish_reason": new.finish_reason,
+        "usage": or_null(new.usage),
+        "timings": or_null(new.timings),
+        "failure": or_null(new.failure),
     }
-    inserted = connection.execute(insert(messages).values(row))
+    inserted = connection.execute(_PUT, row)
     if new.status.ended:
         search.index_message(connection, inserted.lastrowid, new.role, new.parts)
     return id_
