@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from scripted import ScriptedEngine, a_model
-
 from fireside.assembly import Assembler
 from fireside.chat import Emit, Parts, Turn
 from fireside.conversations import Conversation, StoredMessage
@@ -16,7 +14,7 @@ from fireside.events import Cursor, Event, Progress, Text
 from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
 from fireside.replies import Replies
 from fireside.store import Store
-
+from scripted import ScriptedEngine, a_model
 
 PLAIN = Defaults(model="scripted", sampling=Sampling(seed=1))
 

@@ -63,8 +63,9 @@ class Replies:
         told: Progress | None = None
         while not cursor.ended:
             changed, progress = running.changed, running.state.progress
-            for event, cursor in running.state.since(cursor):  # noqa: B020 - it moves on
-                yield event, cursor
+            for event, after in running.state.since(cursor):
+                yield event, after
+                cursor = after
             if progress and progress is not told:
                 told = progress
                 yield progress, cursor

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from scripted import CONTROL, ids_of
-from talk import ALICE_AND_BOB, MakeTalk
 
 from fireside.conversations import ReplyStatus
 from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
+from scripted import CONTROL, ids_of
+from talk import ALICE_AND_BOB, MakeTalk
 
 
 @pytest.mark.parametrize("form", list(PromptFormat))
@@ -22,7 +22,9 @@ async def test_prompts_only_grow_over_ten_turns(make_talk: MakeTalk, form: Promp
         kept = talk.store.token_ids([reply.id], talk.file.identity)[reply.id]
         before = (*prompt, *kept)
         if turn:
-            assert reply.usage and reply.usage.cached_tokens and reply.usage.cached_tokens > 0
+            assert reply.usage
+            assert reply.usage.cached_tokens
+            assert reply.usage.cached_tokens > 0
 
 
 async def test_what_people_say_is_never_a_control_token(make_talk: MakeTalk) -> None:
@@ -82,7 +84,8 @@ async def test_the_system_text_stays_when_the_window_moves(make_talk: MakeTalk) 
 async def test_a_message_longer_than_the_window_fails_alone(make_talk: MakeTalk) -> None:
     talk = make_talk(["Fine."], context_length=300)
     long = await talk.ask("x" * 500)
-    assert long.failure and long.failure.code == "context_length_exceeded"
+    assert long.failure
+    assert long.failure.code == "context_length_exceeded"
     assert "tokens" in long.failure.message
 
 
@@ -102,7 +105,8 @@ async def test_a_long_conversation_is_not_tokenised_as_a_whole(make_talk: MakeTa
 async def test_a_model_without_a_template_is_refused_in_chat_format_only(make_talk: MakeTalk) -> None:
     talk = make_talk([" Hello."], has_template=False)
     refused = await talk.ask("Hi")
-    assert refused.failure and refused.failure.code == "no_template"
+    assert refused.failure
+    assert refused.failure.code == "no_template"
     assert (await talk.ask("Hi", format=PromptFormat.TRANSCRIPT)).text == "Hello."
 
 

@@ -19,16 +19,22 @@ def state(text: str, thought: str = "") -> State:
     return made
 
 
+def watched(of: State, cursor: Cursor, seen: list[Event]) -> Cursor:
+    """Add to `seen` what the cursor lacks, and return the cursor behind it."""
+    for event, after in of.since(cursor):
+        seen.append(event)
+        cursor = after
+    return cursor
+
+
 @given(st.text(max_size=30), st.text(max_size=10), st.lists(st.integers(0, 30), max_size=5))
 def test_resuming_anywhere_repeats_and_loses_nothing(text: str, thought: str, cuts: list[int]) -> None:
     cursor, seen = Cursor(), list[Event]()
     for cut in sorted(cuts):
         growing = state(text[:cut], thought)
         growing.end = None
-        for event, cursor in growing.since(Cursor.parse(str(cursor))):
-            seen.append(event)
-    for event, cursor in state(text, thought).since(cursor):
-        seen.append(event)
+        cursor = watched(growing, Cursor.parse(str(cursor)), seen)
+    cursor = watched(state(text, thought), cursor, seen)
     assert "".join(event.text for event in seen if isinstance(event, Text)) == text
     assert "".join(event.text for event in seen if isinstance(event, Reasoning)) == thought
     assert [type(event).__name__ for event in seen if not isinstance(event, Text | Reasoning)] == [

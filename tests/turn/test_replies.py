@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from talk import MakeTalk, Talk
-
 from fireside.conversations import ReplyStatus
 from fireside.errors import EngineCrashed, EngineOutOfMemory, StoreFull
 from fireside.events import Cursor, Failed, Finished, ReceiptReady, Started, Text
+from talk import MakeTalk, Talk
 
 
 async def test_a_reply_tells_its_whole_way_and_is_stored(make_talk: MakeTalk) -> None:
@@ -22,8 +21,10 @@ async def test_a_reply_tells_its_whole_way_and_is_stored(make_talk: MakeTalk) ->
     assert isinstance(seen[-1], Finished)
     stored = talk.store.message(reply.id)
     assert (stored.status, stored.text, stored.finish_reason) == (ReplyStatus.COMPLETE, "It falls.", "stop")
-    assert stored.usage and stored.usage.completion_tokens == len("It falls.")
-    assert stored.defaults and stored.defaults.sampling.seed == 1
+    assert stored.usage
+    assert stored.usage.completion_tokens == len("It falls.")
+    assert stored.defaults
+    assert stored.defaults.sampling.seed == 1
 
 
 async def test_a_reply_goes_on_when_its_watcher_leaves(make_talk: MakeTalk) -> None:
@@ -99,7 +100,8 @@ async def test_a_crash_keeps_what_was_said_and_tells(make_talk: MakeTalk) -> Non
     assert seen[-1].code == EngineCrashed.code
     stored = talk.store.message(reply.id)
     assert (stored.status, stored.text) == (ReplyStatus.INTERRUPTED, "It fa")
-    assert stored.failure and stored.failure.code == EngineCrashed.code
+    assert stored.failure
+    assert stored.failure.code == EngineCrashed.code
     assert [type(event) for event in await talk.watch(reply)] == [type(event) for event in _merged(seen)]
 
 
@@ -113,7 +115,8 @@ async def test_a_failure_before_the_first_word_names_its_reason(make_talk: MakeT
     talk = make_talk([[EngineOutOfMemory("no memory for the cache", hint="a smaller context")]])
     reply = await talk.ask("Why?")
     assert reply.status is ReplyStatus.FAILED
-    assert reply.failure and (reply.failure.code, reply.failure.hint) == (
+    assert reply.failure
+    assert (reply.failure.code, reply.failure.hint) == (
         "engine_out_of_memory",
         "a smaller context",
     )
