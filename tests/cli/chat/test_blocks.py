@@ -22,9 +22,9 @@ WELL_FORMED = [
     "---\n\n",
     "Title\n=====\n\n",
 ]
+
 LINES = st.sampled_from(
     [
-        "",
         "text",
         "- item",
         "1. item",
@@ -36,11 +36,7 @@ LINES = st.sampled_from(
         "# head",
         "   - deep",
         "    code",
-    ]
-    + [
         "> quote",
-        "|a|b|",
-        "|-|-|",
         "---",
         "===",
         "***",
@@ -49,8 +45,11 @@ LINES = st.sampled_from(
         "\tcode",
         "<div>",
         "[a]: b",
+        "|a|b|",
+        "|-|-|",
         "火",
         "🔥",
+        "",
     ]
 )
 

@@ -121,8 +121,8 @@ def begins_with_words(text: str) -> bool:
 def are_tight(above: str, below: str) -> bool:
     """Return whether two blocks stand together without an empty line: as written, around headings and lists.
 
-    >>> are_tight("Three:\\n", "- one\\n"), are_tight("Look:\\n", "```\\nx\\n```\\n"), are_tight("a\\n\\n", "- b")
-    (True, False, False)
+    >>> are_tight("Three:\\n", "- one\\n"), are_tight("Look:\\n", "```\\nx\\n```\\n")
+    (True, False)
     """
     if not above.endswith("\n") or above.endswith("\n\n"):
         return False

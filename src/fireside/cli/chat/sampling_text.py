@@ -8,13 +8,13 @@ import shlex
 
 import msgspec
 
+from fireside.cli.flags import unescaped
 from fireside.cli.languages import _
 from fireside.errors import BadRequest
 from fireside.messages import Sampling
 
 NAMES = tuple(field.name for field in msgspec.structs.fields(Sampling))
 NOTHING = ("none", "default", "off")
-_ESCAPED = {"n": "\n", "t": "\t", "\\": "\\"}
 _WRITTEN = re.compile(r"([a-z][a-z_-]*)\s*=\s*(.*)", re.DOTALL)
 
 
@@ -120,5 +120,5 @@ def _value(name: str, text: str) -> object:
 def _stops(before: object, text: str) -> tuple[str, ...] | None:
     if text.lower() in NOTHING:
         return None
-    stop = re.sub(r"\\([nt\\])", lambda found: _ESCAPED[found[1]], text)
+    stop = unescaped(text)
     return (*before, stop) if isinstance(before, tuple) else (stop,)

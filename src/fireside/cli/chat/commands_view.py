@@ -1,0 +1,125 @@
+"""Commands that show something or change how it is shown: /context /names /stats; and shared views."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from rich.table import Table
+from rich.text import Text
+
+from fireside.cli.chat.branches import last_reply, path_to
+from fireside.cli.chat.render import view_for
+from fireside.cli.chat.screen import Screen
+from fireside.cli.chat.session import Session
+from fireside.cli.languages import _, _n
+from fireside.cli.visible import visible, visible_line
+from fireside.conversations import Tree
+from fireside.errors import BadRequest, Conflict
+from fireside.messages import Receipt, Role
+
+_BRIEF_LINES = 3
+
+
+def columns(screen: Screen, rows: Sequence[tuple[str, str]]) -> None:
+    """Show pairs in two columns; below each other where there is no room."""
+    widest = max((cell_len(left) for left, _right in rows), default=0)
+    if widest * 2 > screen.width:
+        for left, right in rows:
+            screen.say(left, "bold")
+            screen.say(f"  {right}")
+        return
+    table = Table.grid(padding=(0, 2))
+    for left, right in rows:
+        table.add_row(Text(visible_line(left), "bold", no_wrap=True), Text(visible_line(right)))
+    screen.show(table)
+
+
+async def context(session: Session, argument: str) -> None:
+    """Tell in plain words what the model was given for the last reply."""
+    reply = last_reply(await session.tree(), session.head_id)
+    if reply is None or reply.receipt is None:
+        raise Conflict(_("there is no reply with a receipt on this branch"), hint=_("write something first"))
+    for line in receipt_lines(await session.client.receipt(reply.id)):
+        session.screen.say(line)
+
+
+def receipt_lines(receipt: Receipt) -> list[str]:
+    """Return a receipt in plain words."""
+    used = receipt.prompt_tokens / receipt.context_length if receipt.context_length else 0
+    lines = [
+        _(
+            "the prompt took {used} of the {window} tokens of the window ({share})",
+            used=f"{receipt.prompt_tokens:,}",
+            window=f"{receipt.context_length:,}",
+            share=f"{used:.0%}",
+        ),
+        _n("{count} message word for word", "{count} messages word for word", len(receipt.included)),
+    ]
+    if receipt.digested:
+        lines.append(_n("{count} message as a digest", "{count} messages as a digest", len(receipt.digested)))
+    if receipt.recalled:
+        lines.append(_n("{count} message recalled", "{count} messages recalled", len(receipt.recalled)))
+    left_out = len(receipt.omitted)
+    lines.append(
+        _n("{count} message left out", "{count} messages left out", left_out)
+        if left_out
+        else _("nothing left out")
+    )
+    if receipt.reason:
+        lines.append(receipt.reason)
+    if receipt.digest:
+        lines += [_("the digest:"), receipt.digest]
+    return lines
+
+
+async def names(session: Session, argument: str) -> None:
+    """Switch names before lines on or off."""
+    session.names = _switched(argument, session.shows_names)
+    session.screen.note(_("names are shown") if session.names else _("names are not shown"))
+
+
+async def stats(session: Session, argument: str) -> None:
+    """Switch the line of numbers after each reply on or off."""
+    session.stats = _switched(argument, session.stats)
+    session.screen.note(
+        _("numbers are shown after each reply") if session.stats else _("numbers are not shown")
+    )
+
+
+async def on_off(session: Session) -> Sequence[tuple[str, str]]:
+    return [("on", ""), ("off", "")]
+
+
+def _switched(argument: str, before: bool) -> bool:
+    if not argument:
+        return not before
+    if argument not in ("on", "off"):
+        raise BadRequest(_("{word} is neither on nor off", word=argument))
+    return argument == "on"
+
+
+def greet(session: Session) -> None:
+    """Show what the persona says first, in a conversation that hasn't begun."""
+    first = session.persona.first_message if session.persona else None
+    if first and session.conversation is None:
+        _show_reply(session, first)
+
+
+def _show_reply(session: Session, text: str) -> None:
+    view = view_for(session.screen, session.your_name)
+    view.feed(text)
+    view.close()
+
+
+def show_exchange(session: Session, tree: Tree, *, with_reply: bool = True) -> None:
+    """Show where the conversation stands: my last message briefly, the last reply whole."""
+    branch = path_to(tree, session.head_id)
+    mine = next((message for message in reversed(branch) if message.role is Role.USER), None)
+    if mine is not None:
+        lines = visible(mine.message.prompt_text.strip()).split("\n")
+        more = ["…"] if len(lines) > _BRIEF_LINES else []
+        before = f"{session.my_name or ''}> "
+        session.screen.say(before + "\n  ".join([*lines[:_BRIEF_LINES], *more]), "dim")
+    if with_reply and branch and branch[-1].role is Role.ASSISTANT and branch[-1].text:
+        _show_reply(session, branch[-1].text)
