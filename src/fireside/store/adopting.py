@@ -61,26 +61,20 @@ def _put_messages(
 ) -> dict[str, str]:
     """Return our id for each id of the source, in their order."""
     ours: dict[str, str] = {}
+    rows: list[NewMessage] = []
     for message in imported.messages:
         if message.parent_id is not None and message.parent_id not in ours:
             raise BadImport(
                 f"{imported.origin}: the message {message.id} follows one that isn't there",
                 hint="the file was changed or cut; export it again",
             )
-        new = NewMessage(
-            conversation_id,
-            None if message.parent_id is None else ours[message.parent_id],
-            message.message.role,
-            message.message.parts,
-            created_at=_moment(message.created_at),
-            status=message.status,
-            model=message.model,
-            defaults=message.defaults,
-            continues=ours.get(message.continues or ""),
-            finish_reason=message.finish_reason,
-            usage=message.usage,
-            timings=message.timings,
-            failure=message.failure,
+        parent = None if message.parent_id is None else ours[message.parent_id]
+        ours[message.id] = new = ids.new()
+        said = message.message
+        when = _moment(message.created_at)
+        rows.append(
+            NewMessage(new, conversation_id, parent, said.role, said.parts, when, model=message.model)
         )
-        ours[message.id] = put(connection, ids, new)
+    if rows:
+        put(connection, rows)
     return ours

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import CTE, Connection, Select, insert, literal, select
+from sqlalchemy import CTE, Connection, Select, insert, literal, select, text
 
 from fireside.conversations import Conversation, Failure, ReplyStatus, StoredMessage
 from fireside.errors import MessageNotFound
@@ -31,12 +32,13 @@ _PUT = insert(messages)
 class NewMessage(msgspec.Struct, frozen=True):
     """A row to be: what differs between something said, a reply to be and an imported message."""
 
+    id: str
     conversation_id: str
     parent_id: str | None
     role: Role
     parts: tuple[Part, ...]
+    created_at: int
     status: ReplyStatus = ReplyStatus.COMPLETE
-    created_at: int | None = None
     model: str | None = None
     defaults: Defaults | None = None
     continues: str | None = None
@@ -53,35 +55,36 @@ def add(
     conversation = kept.open_for_writing(connection, conversation_id)
     if parent_id is not None:
         kept.check_membership(connection, conversation_id, parent_id, param="parent_id")
-    new = put(connection, ids, NewMessage(conversation_id, parent_id, message.role, message.parts))
-    kept.spoken(connection, conversation_id, head_id=new, added=1)
+    new = NewMessage(ids.new(), conversation_id, parent_id, message.role, message.parts, now_ms())
+    put(connection, [new])
+    kept.spoken(connection, conversation_id, head_id=new.id, added=1)
     _give_title(connection, conversation, message)
-    return new
+    return new.id
 
 
-def put(connection: Connection, ids: Ids, new: NewMessage) -> str:
-    """Write one row and return its id; a complete one can be searched from now on."""
-    id_ = ids.new()
-    row = {
-        "id": id_,
+def put(connection: Connection, new: Sequence[NewMessage]) -> None:
+    """Write rows, parents before children; complete ones can be searched from now on."""
+    used = connection.scalar(text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'")) or 0
+    numbered = list(enumerate(new, used + 1))
+    connection.execute(insert(messages), [_row(number, message) for number, message in numbered])
+    complete = [(number, message.role, message.parts) for number, message in numbered if message.status.ended]
+    search.index_messages(connection, complete)
+
+
+def _row(number: int, new: NewMessage) -> dict[str, object]:
+    return {
+        "number": number,
+        "id": new.id,
         "conversation_id": new.conversation_id,
         "parent_id": new.parent_id,
         "role": new.role.value,
         "parts": parts_to_json(new.parts),
         "status": new.status.value,
-        "created_at": now_ms() if new.created_at is None else new.created_at,
+        "created_at": new.created_at,
         "model": new.model,
         "defaults": or_null(new.defaults),
         "continues": new.continues,
-        "finish_reason": new.finish_reason,
-        "usage": or_null(new.usage),
-        "timings": or_null(new.timings),
-        "failure": or_null(new.failure),
     }
-    inserted = connection.execute(_PUT, row)
-    if new.status.ended:
-        search.index_message(connection, inserted.lastrowid, new.role, new.parts)
-    return id_
 
 
 def _give_title(connection: Connection, conversation: Conversation, message: Message) -> None:
@@ -154,6 +157,6 @@ def _so_far(connection: Connection, reply: StoredMessage) -> StoredMessage:
     pieces = connection.execute(query.order_by(journal.c.number)).all()
     if not pieces:
         return reply
-    text = reply.text + "".join(piece.text for piece in pieces)
+    said = reply.text + "".join(piece.text for piece in pieces)
     reasoning = reasoning_of(reply.parts) + "".join(piece.reasoning for piece in pieces)
-    return msgspec.structs.replace(reply, parts=parts_of_reply(text, reasoning))
+    return msgspec.structs.replace(reply, parts=parts_of_reply(said, reasoning))

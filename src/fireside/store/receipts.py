@@ -17,17 +17,27 @@ from fireside.messages import Receipt
 _Ranges = tuple[tuple[int, int] | str, ...]
 
 
-class _Stored(msgspec.Struct, frozen=True, array_like=True):
+class _Counts(msgspec.Struct, frozen=True, array_like=True):
+    """The beginning of what is stored: all that a tree shows, readable without the lists."""
+
     context_length: int
     prompt_tokens: int
+    included: int
+    digested: int
+    recalled: int
+    omitted: int
     reason: str | None
-    included: _Ranges
-    digested: _Ranges
-    recalled: _Ranges
-    omitted: _Ranges
 
 
-_DECODER = msgspec.json.Decoder(_Stored)
+class _Stored(_Counts, frozen=True, array_like=True):
+    included_ids: _Ranges
+    digested_ids: _Ranges
+    recalled_ids: _Ranges
+    omitted_ids: _Ranges
+
+
+_STORED = msgspec.json.Decoder(_Stored)
+_COUNTS = msgspec.json.Decoder(_Counts)
 
 
 def pack(receipt: Receipt, branch: Sequence[str]) -> str:
@@ -36,41 +46,45 @@ def pack(receipt: Receipt, branch: Sequence[str]) -> str:
     stored = _Stored(
         context_length=receipt.context_length,
         prompt_tokens=receipt.prompt_tokens,
+        included=len(receipt.included),
+        digested=len(receipt.digested),
+        recalled=len(receipt.recalled),
+        omitted=len(receipt.omitted),
         reason=receipt.reason,
-        included=_ranges(receipt.included, places),
-        digested=_ranges(receipt.digested, places),
-        recalled=_ranges(receipt.recalled, places),
-        omitted=_ranges(receipt.omitted, places),
+        included_ids=_ranges(receipt.included, places),
+        digested_ids=_ranges(receipt.digested, places),
+        recalled_ids=_ranges(receipt.recalled, places),
+        omitted_ids=_ranges(receipt.omitted, places),
     )
     return msgspec.json.encode(stored).decode()
 
 
 def unpack(stored: str, digest: str | None, branch: Sequence[str]) -> Receipt:
     """Return the receipt with its full lists."""
-    packed = _DECODER.decode(stored)
+    packed = _STORED.decode(stored)
     return Receipt(
         context_length=packed.context_length,
         prompt_tokens=packed.prompt_tokens,
         reason=packed.reason,
         digest=digest,
-        included=_ids(packed.included, branch),
-        digested=_ids(packed.digested, branch),
-        recalled=_ids(packed.recalled, branch),
-        omitted=_ids(packed.omitted, branch),
+        included=_ids(packed.included_ids, branch),
+        digested=_ids(packed.digested_ids, branch),
+        recalled=_ids(packed.recalled_ids, branch),
+        omitted=_ids(packed.omitted_ids, branch),
     )
 
 
 def counts_of(stored: str) -> ReceiptCounts:
     """Return the lengths of the lists; this needs no branch."""
-    packed = _DECODER.decode(stored)
+    packed = _COUNTS.decode(stored)
     return ReceiptCounts(
-        context_length=packed.context_length,
-        prompt_tokens=packed.prompt_tokens,
-        included=_count(packed.included),
-        digested=_count(packed.digested),
-        recalled=_count(packed.recalled),
-        omitted=_count(packed.omitted),
-        reason=packed.reason,
+        packed.context_length,
+        packed.prompt_tokens,
+        packed.included,
+        packed.digested,
+        packed.recalled,
+        packed.omitted,
+        packed.reason,
     )
 
 
@@ -93,7 +107,3 @@ def _ids(ranges: _Ranges, branch: Sequence[str]) -> tuple[str, ...]:
     for piece in ranges:
         ids.extend([piece] if isinstance(piece, str) else branch[piece[0] : piece[1] + 1])
     return tuple(ids)
-
-
-def _count(ranges: _Ranges) -> int:
-    return sum(1 if isinstance(piece, str) else piece[1] - piece[0] + 1 for piece in ranges)

@@ -13,7 +13,7 @@ from fireside.messages import Defaults, FinishReason, Receipt, Role, Timings, Us
 from fireside.store import conversations as kept
 from fireside.store import messages as tree
 from fireside.store import receipts, search
-from fireside.store.ids import Ids
+from fireside.store.ids import Ids, now_ms
 from fireside.store.rows import (
     ids_from_bytes,
     ids_to_bytes,
@@ -60,20 +60,22 @@ def add(connection: Connection, ids: Ids, parent_id: str, reply: NewReply) -> st
     """Queue a reply to `parent_id`, move the head to it, and return its id."""
     parent = tree.get(connection, parent_id)
     kept.open_for_writing(connection, parent.conversation_id)
-    row = tree.NewMessage(
+    queued = tree.NewMessage(
+        ids.new(),
         parent.conversation_id,
         parent_id,
         Role.ASSISTANT,
         parts_of_reply(reply.text, reply.reasoning),
+        now_ms(),
         status=ReplyStatus.QUEUED,
         model=reply.model,
         defaults=reply.defaults,
         continues=reply.continues,
     )
-    new = tree.put(connection, ids, row)
-    _keep_token_ids(connection, new, reply.token_ids, reply.identity)
-    kept.spoken(connection, parent.conversation_id, head_id=new, added=1)
-    return new
+    tree.put(connection, [queued])
+    _keep_token_ids(connection, queued.id, reply.token_ids, reply.identity)
+    kept.spoken(connection, parent.conversation_id, head_id=queued.id, added=1)
+    return queued.id
 
 
 def start(connection: Connection, reply_id: str, *, defaults: Defaults, model: str) -> None:
@@ -145,7 +147,7 @@ def finish(connection: Connection, reply_id: str, ending: Ending) -> StoredMessa
     connection.execute(update(messages).where(messages.c.number == number).values(values))
     connection.execute(delete(journal).where(journal.c.message_id == reply_id))
     _keep_token_ids(connection, reply_id, ending.token_ids, ending.identity)
-    search.index_message(connection, number, Role.ASSISTANT, parts)
+    search.index_messages(connection, [(number, Role.ASSISTANT, parts)])
     return tree.get(connection, reply_id)
 
 

@@ -16,6 +16,9 @@ from fireside.messages import Defaults, Part, ReasoningPart, Role, TextPart, Tim
 from fireside.store.receipts import counts_of
 from fireside.store.schema import conversations, messages
 
+# Looked up, not called: a long tree reads thousands.
+_ROLES = {role.value: role for role in Role}
+_STATUSES = {status.value: status for status in ReplyStatus}
 _PARTS = msgspec.json.Decoder(tuple[Part, ...])
 _USAGE = msgspec.json.Decoder(Usage)
 _TIMINGS = msgspec.json.Decoder(Timings)
@@ -88,9 +91,9 @@ def message_of(row: Row[Any]) -> StoredMessage:
         id=id_,
         conversation_id=conversation,
         parent_id=parent,
-        role=Role(role),
+        role=_ROLES[role],
         parts=_PARTS.decode(parts),
-        status=ReplyStatus(status),
+        status=_STATUSES[status],
         created_at=created,
         model=model,
         defaults=None if defaults is None else _defaults(defaults),

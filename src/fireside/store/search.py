@@ -15,10 +15,12 @@ from fireside.conversations import SearchHit
 from fireside.messages import FilePart, Part, Role, TextPart
 from fireside.store import words
 from fireside.store.rows import parts_of
-from fireside.store.schema import KEPT, conversations, messages
+from fireside.store.schema import conversations, messages
 
 # Ranking needs a look at every match; of a very common word only the newest are ranked.
 _RANKED = 1000
+
+_Complete = tuple[int, Role, Sequence[Part]]
 
 
 class _Match(msgspec.Struct, frozen=True):
@@ -28,10 +30,9 @@ class _Match(msgspec.Struct, frozen=True):
     number: int | None = None
 
 
-def index_message(connection: Connection, number: int, role: Role, parts: Sequence[Part]) -> None:
-    """Make a message findable; what is said by the system isn't."""
-    if role is not Role.SYSTEM:
-        _index(connection, "message_words", number, _said(parts))
+def index_messages(connection: Connection, complete: Sequence[_Complete]) -> None:
+    """Make messages findable; what is said by the system isn't."""
+    _index(connection, "message_words", _findable(complete))
 
 
 def forget_messages(connection: Connection, conversation_id: str) -> None:
@@ -39,20 +40,22 @@ def forget_messages(connection: Connection, conversation_id: str) -> None:
     query = select(messages.c.number, messages.c.role, messages.c.parts).where(
         messages.c.conversation_id == conversation_id, messages.c.status.not_in(["queued", "streaming"])
     )
-    for row in connection.execute(query).all():
-        if row.role != Role.SYSTEM:
-            _forget(connection, "message_words", row.number, _said(parts_of(row.parts)))
+    rows = connection.execute(query).all()
+    complete = [(row.number, Role(row.role), parts_of(row.parts)) for row in rows]
+    _forget(connection, "message_words", _findable(complete))
+
+
+def _findable(complete: Sequence[_Complete]) -> list[tuple[int, str]]:
+    return [(number, _said(parts)) for number, role, parts in complete if role is not Role.SYSTEM]
 
 
 def index_title(connection: Connection, conversation_id: str) -> None:
-    number, title = _title(connection, conversation_id)
-    _index(connection, "title_words", number, title)
+    _index(connection, "title_words", [_title(connection, conversation_id)])
 
 
 def forget_title(connection: Connection, conversation_id: str) -> None:
     """Take the title out of the index, as it stands in the database now."""
-    number, title = _title(connection, conversation_id)
-    _forget(connection, "title_words", number, title)
+    _forget(connection, "title_words", [_title(connection, conversation_id)])
 
 
 def _title(connection: Connection, conversation_id: str) -> tuple[int, str]:
@@ -67,16 +70,20 @@ def _said(parts: Sequence[Part]) -> str:
     return "\n".join([*pieces, "".join(part.text for part in parts if isinstance(part, TextPart))])
 
 
-def _index(connection: Connection, index: str, number: int, said: str) -> None:
+def _index(connection: Connection, index: str, numbered: Sequence[tuple[int, str]]) -> None:
     statement = f"INSERT INTO {index}(rowid, words) VALUES (:number, :words)"  # noqa: S608
-    if said.strip():
-        connection.execute(text(statement), {"number": number, "words": words.indexed(said)})
+    if rows := _rows(numbered):
+        connection.execute(text(statement), rows)
 
 
-def _forget(connection: Connection, index: str, number: int, said: str) -> None:
+def _forget(connection: Connection, index: str, numbered: Sequence[tuple[int, str]]) -> None:
     statement = f"INSERT INTO {index}({index}, rowid, words) VALUES ('delete', :number, :words)"  # noqa: S608
-    if said.strip():
-        connection.execute(text(statement), {"number": number, "words": words.indexed(said)})
+    if rows := _rows(numbered):
+        connection.execute(text(statement), rows)
+
+
+def _rows(numbered: Sequence[tuple[int, str]]) -> list[dict[str, object]]:
+    return [{"number": number, "words": words.indexed(said)} for number, said in numbered if said.strip()]
 
 
 def search(connection: Connection, query: str, *, limit: int, offset: int) -> tuple[SearchHit, ...]:
@@ -117,23 +124,24 @@ _MESSAGES = text("""
 """)
 
 _TITLES = text("""
-    SELECT c.id FROM title_words JOIN conversations AS c ON c.number = title_words.rowid
-    WHERE title_words MATCH :match AND c.deleted_at IS NULL AND NOT c.temporary
-    ORDER BY bm25(title_words), c.activity DESC LIMIT :most
+    SELECT id FROM (
+        SELECT c.id, c.activity, bm25(title_words) AS score
+        FROM title_words JOIN conversations AS c ON c.number = title_words.rowid
+        WHERE title_words MATCH :match AND c.deleted_at IS NULL AND NOT c.temporary
+        ORDER BY title_words.rowid DESC LIMIT :most
+    ) ORDER BY score, activity DESC
 """)
 
 
 def _hits(
     connection: Connection, matches: Sequence[_Match], wanted: tuple[words.Phrase, ...]
 ) -> Iterator[SearchHit]:
-    for match in matches:
-        query = select(messages, conversations.c.title).join(conversations).where(KEPT)
-        if match.number is not None:
-            query = query.where(messages.c.number == match.number)
-        else:
-            query = query.where(conversations.c.id == match.conversation_id).order_by(messages.c.id).limit(1)
-        row = connection.execute(query).first()
-        if row is not None:
+    numbers = {match: match.number or _first_message(connection, match) for match in matches}
+    query = select(messages, conversations.c.title).join(conversations)
+    rows = connection.execute(query.where(messages.c.number.in_(numbers.values())))
+    by_number = {row.number: row for row in rows}
+    for match, number in numbers.items():
+        if (row := by_number.get(number)) is not None:
             found_in = row.title if match.number is None else _said(parts_of(row.parts))
             yield SearchHit(
                 conversation_id=match.conversation_id,
@@ -143,3 +151,8 @@ def _hits(
                 snippet=words.snippet(found_in, wanted),
                 created_at=row.created_at,
             )
+
+
+def _first_message(connection: Connection, match: _Match) -> int | None:
+    query = select(messages.c.number).where(messages.c.conversation_id == match.conversation_id)
+    return connection.scalar(query.order_by(messages.c.id).limit(1))
