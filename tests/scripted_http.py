@@ -68,7 +68,9 @@ def answer(body: bytes, *, status: str = "200 OK", kind: str = "application/json
 def broken_stream(*pieces: bytes) -> bytes:
     """Return the beginning of a chunked event stream that breaks off after the pieces."""
     chunks = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces)
-    return b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    return (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+    )
 
 
 def whole_stream(*pieces: bytes) -> bytes:

@@ -6,7 +6,6 @@ import socket
 
 import msgspec
 import pytest
-from scripted_http import ScriptedHttp, answer, broken_stream, whole_stream
 
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.routes import AsyncClient
@@ -14,6 +13,7 @@ from fireside.errors import FiresideError, ModelNotFound, ServerUnavailable
 from fireside.events import Cursor, Finished, Started, Text, to_sse
 from fireside.messages import Timings, Usage
 from fireside.runtime import Runtime
+from scripted_http import ScriptedHttp, answer, broken_stream, whole_stream
 
 STARTED = to_sse(Started("r", "c", "m"), Cursor(started=True))
 ONE = to_sse(Text("one "), Cursor(started=True, text=4))
@@ -27,25 +27,24 @@ def _refusal(code: str, status: str = "404 Not Found") -> bytes:
 
 
 async def test_an_error_arrives_as_the_one_that_the_server_meant() -> None:
-    async with ScriptedHttp([_refusal("model_not_found")]).listening() as server:
-        async with Connection(server.runtime) as connection:
-            with pytest.raises(ModelNotFound) as caught:
-                await connection.fetch("GET", "/x")
+    scripted = ScriptedHttp([_refusal("model_not_found")])
+    async with scripted.listening() as server, Connection(server.runtime) as connection:
+        with pytest.raises(ModelNotFound) as caught:
+            await connection.fetch("GET", "/x")
     assert (caught.value.message, caught.value.hint, caught.value.param) == ("no", "look", "model")
 
 
 async def test_an_answer_of_another_program_is_an_error_with_a_hint() -> None:
-    async with ScriptedHttp([answer(b"<h1>Hello</h1>", status="404 Not Found")]).listening() as server:
-        async with Connection(server.runtime) as connection:
-            with pytest.raises(FiresideError, match="404") as caught:
-                await connection.fetch("GET", "/x")
+    scripted = ScriptedHttp([answer(b"<h1>Hello</h1>", status="404 Not Found")])
+    async with scripted.listening() as server, Connection(server.runtime) as connection:
+        with pytest.raises(FiresideError, match="404") as caught:
+            await connection.fetch("GET", "/x")
     assert caught.value.hint
 
 
 async def test_the_token_goes_to_loopback_only() -> None:
-    async with ScriptedHttp([answer(b"{}")]).listening() as server:
-        async with Connection(server.runtime) as connection:
-            await connection.fetch("GET", "/x")
+    async with ScriptedHttp([answer(b"{}")]).listening() as server, Connection(server.runtime) as connection:
+        await connection.fetch("GET", "/x")
     assert server.requests[0].headers["authorization"] == "Bearer secret-token"
     elsewhere = Runtime(1, "http://192.0.2.1:3473", "secret-token", "0.1.0", "serve")
     async with Connection(elsewhere) as connection:
@@ -54,10 +53,9 @@ async def test_the_token_goes_to_loopback_only() -> None:
 
 async def test_a_redirect_is_not_followed() -> None:
     away = answer(b"", status="302 Found", more="Location: http://127.0.0.1:1/\r\n")
-    async with ScriptedHttp([away]).listening() as server:
-        async with Connection(server.runtime) as connection:
-            with pytest.raises(FiresideError, match="302"):
-                await connection.fetch("GET", "/x")
+    async with ScriptedHttp([away]).listening() as server, Connection(server.runtime) as connection:
+        with pytest.raises(FiresideError, match="302"):
+            await connection.fetch("GET", "/x")
 
 
 async def test_a_proxy_of_the_environment_never_sees_the_token(monkeypatch: pytest.MonkeyPatch) -> None:

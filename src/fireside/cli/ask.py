@@ -16,6 +16,7 @@ from fireside.errors import BadRequest, EmptyMessage, FiresideError, TooLarge
 from fireside.events import Event, Progress, Text
 
 if TYPE_CHECKING:
+    from fireside.cli.chat.render import ReplyView
     from fireside.cli.chat.waiting import Waiting
     from fireside.client.chats import AsyncChat
     from fireside.client.routes import AsyncClient
@@ -92,6 +93,31 @@ async def _ask(client: AsyncClient, text: str, options: ChatOptions) -> Fireside
     return failure
 
 
+def _view() -> ReplyView:
+    """Return what shows the reply: Markdown on a terminal, the words as they are elsewhere."""
+    if not sys.stdout.isatty():
+        return _Words()
+    from fireside.cli.chat.render import view_for
+    from fireside.cli.chat.screen import Screen
+
+    return view_for(Screen(), None)
+
+
+class _Words:
+    """The reply's text on standard output, without loading what draws on terminals."""
+
+    def __init__(self) -> None:
+        self._ends_line = True
+
+    def feed(self, text: str) -> None:
+        write(visible(text))
+        self._ends_line = text.endswith("\n") if text else self._ends_line
+
+    def close(self) -> None:
+        if not self._ends_line:
+            write("\n")
+
+
 class _Shown:
     """A reply on standard output, and what is waited for on standard error."""
 
@@ -100,20 +126,20 @@ class _Shown:
         self._options = options
         self._waiting: Waiting | None = None
         self._introduced = False
-        self._last = ""
+        self._view: ReplyView | None = None
 
     async def show(self, event: Event) -> None:
         if isinstance(event, Progress):
             await self._show_progress(event)
         elif isinstance(event, Text) and not self._options.json:
             self._clear()
-            self._last = event.text or self._last
-            write(visible(event.text))
+            self._view = self._view or _view()
+            self._view.feed(event.text)
 
     def end(self) -> None:
         self._clear()
-        if self._last and not self._last.endswith("\n"):
-            write("\n")
+        if self._view is not None:
+            self._view.close()
 
     async def _show_progress(self, progress: Progress) -> None:
         if progress.stage == "fetching" and not self._introduced:

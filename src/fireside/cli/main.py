@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from fireside.cli import chats, models, personas, server
-from fireside.cli.flags import with_chat_flags
+from fireside.cli.flags import no_flags, with_chat_flags
 from fireside.cli.languages import _
 from fireside.cli.options import ChatOptions
 from fireside.errors import FiresideError
@@ -47,8 +47,8 @@ def _chat(
     if context.invoked_subcommand is None:
         from fireside.cli.chat import run as run_chat
 
-        run_chat(options)
-    elif options != ChatOptions():
+        raise typer.Exit(run_chat(options))
+    if options != no_flags():
         raise typer.BadParameter(
             _("flags for `{command}` come behind it", command=context.invoked_subcommand)
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, aclosing, suppress
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
-from fireside.client.defaults import read_defaults
+from fireside.client.defaults import model_of_environment, read_defaults
 from fireside.client.routes import AsyncClient, connected
 from fireside.conversations import ReplyRecord, StoredMessage
 from fireside.errors import Conflict, FiresideError, from_code
@@ -59,6 +60,8 @@ class AsyncChat:
         temporary: bool = False,
         **sampling: Unpack[SamplingArguments],
     ) -> None:
+        if model is None and conversation is None:
+            model = model_of_environment(persona, os.environ)
         given = {"system": system, "me": me, "you": you, "format": format, "model": model, "persona": persona}
         self._defaults = read_defaults(given, dict(sampling))
         self._turn = self._defaults if conversation is not None else Defaults()

@@ -68,3 +68,12 @@ def absolute_reference(reference: str) -> str:
     if source != "file" or not colon:
         return reference
     return f"file:{Path(path).expanduser().absolute()}"
+
+
+def model_of_environment(persona: str | None, environ: Mapping[str, str]) -> str | None:
+    """Return the model that a new conversation gets from `FIRESIDE_MODEL`; a persona may name its own.
+
+    A server that runs already was started with settings of its own, and would answer with another model
+    than the one that this person's environment names.
+    """
+    return environ.get("FIRESIDE_MODEL") or None if persona is None else None
