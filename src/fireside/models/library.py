@@ -59,14 +59,17 @@ class _Fetching:
 class Library:
     """The models in `folder`, those of the package index that are known, and any GGUF file in place.
 
-    `environ` is where pip's variables are looked for. Every method takes a reference in any form
-    that `references.parse` understands, and raises BadReference for others.
+    `environ` is where pip's variables are looked for; `sources` stand before those of the table.
+    Every method takes a reference in any form that `references.parse` understands, and raises
+    BadReference for others.
     """
 
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], sources: Mapping[str, Source] | None = None
+    ) -> None:
         self._folder = folder
         self._environ = environ
-        self._sources: dict[str, Source] = {}
+        self._sources: dict[str, Source] = dict(sources or {})
         self._fetching: dict[str, _Fetching] = {}
 
     def installed(self) -> tuple[ModelCard, ...]:

@@ -6,7 +6,9 @@ A few come with the program; a person's own of the same name stands before it.
 from __future__ import annotations
 
 import difflib
+import json
 import os
+import re
 import unicodedata
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from fireside.errors import BadRequest, ConfigError, Conflict, PersonaNotFound
 from fireside.personas.toml import MAX_BYTES, from_toml, to_toml
 
 BUILTIN = Path(__file__).parent / "builtin"
+_NAMED = re.compile(r"""^\s*["']?name["']?\s*=""", re.MULTILINE)
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 
 __all__ = ["Personas", "from_toml", "to_toml"]
@@ -56,6 +59,10 @@ class Personas:
                 param="name",
             )
         persona = from_toml(text, name=name)
+        if not _NAMED.search(text):
+            # The file's name has lost upper and lower case; the persona's own must not.
+            text = f"name = {json.dumps(name, ensure_ascii=False)}\n{text}"
+            persona = from_toml(text)
         if _key(persona.name) != _key(name):
             raise BadRequest(
                 f"the text is of {persona.name!r}, not of {name!r}",

@@ -18,7 +18,9 @@ import msgspec
 from fireside.models.sources.package_index import Candidate
 from fireside.models.sources.web import Failure, Web
 
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 256 << 10
+"""what a broken connection loses at most"""
+PROGRESS_BYTES = 1 << 20
 LONGEST_PAUSE_S = 4.0
 _RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
 
@@ -59,7 +61,7 @@ class Download:
                 return await self._fetch_rest()
             except Failure as failure:
                 # A trickle is no progress, or a server that drops after each byte would be asked for ever.
-                failures = failures + 1 if self._size() < before + BLOCK_BYTES else 1
+                failures = failures + 1 if self._size() < before + PROGRESS_BYTES else 1
                 if not failure.passing or failures > retries:
                     raise
             await asyncio.sleep(min(0.125 * 2**failures, LONGEST_PAUSE_S))

