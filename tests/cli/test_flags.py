@@ -18,7 +18,6 @@ from fireside.messages import Defaults, PromptFormat, Sampling
 def _options(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> ChatOptions:
     seen: list[ChatOptions] = []
 
-
     def chat(options: ChatOptions) -> int:
         seen.append(options)
         return 0

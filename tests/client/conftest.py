@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from starting import moved_home
 
 from fireside.settings import Home
+from starting import moved_home
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ import sys
 
 import msgspec
 import pytest
-from starting import end_server
 
 from fireside.client import background, launch
 from fireside.client.background import Background
@@ -20,6 +19,7 @@ from fireside.client.launch import ensure_server, stop_server
 from fireside.errors import AddressInUse, ConfigError, ServerUnavailable
 from fireside.runtime import Runtime, find, publish, read
 from fireside.settings import Home
+from starting import end_server
 
 
 async def test_a_server_is_started_once_and_found_from_then_on(home: Home) -> None:

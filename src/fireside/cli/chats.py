@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fireside.cli.asking import confirm
+from fireside.cli.flags import Json, Yes
 from fireside.cli.languages import _, _n
 from fireside.cli.running import run
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help=_("List, search, export, import and delete chats."))
 Which = Annotated[str, typer.Argument(metavar="ID", help=_("An id, a part of one, or a title."))]
 Several = Annotated[list[str], typer.Argument(metavar="ID…", help=_("Ids, parts of ids, or titles."))]
-Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
-Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
 Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help=_("How many at most."))]
 
 
@@ -31,13 +30,12 @@ def chats(context: typer.Context) -> None:
         list_chats()
 
 
-@app.command("list")
+@app.command("list", help=_("List conversations, the newest first."))
 def list_chats(
     limit: Limit = 50,
     trash: Annotated[bool, typer.Option("--trash", help=_("What lies in the trash."))] = False,
     json: Json = False,
 ) -> None:
-    """List conversations, the newest first."""
     from fireside.cli.lookup import short_id
     from fireside.cli.output import moment, print_json, print_table
 
@@ -60,11 +58,10 @@ async def _list(client: AsyncClient, limit: int, trash: bool) -> list[Conversati
     return listed
 
 
-@app.command("search")
+@app.command("search", help=_("Search everything that was said."))
 def search_chats(
     words: Annotated[list[str], typer.Argument(metavar="WORD…")], limit: Limit = 20, json: Json = False
 ) -> None:
-    """Search everything that was said."""
     from fireside.cli.output import print_json
 
     hits = run(lambda client: client.search(" ".join(words), limit=limit))
@@ -89,9 +86,8 @@ def _print_hit(hit: SearchHit) -> None:
     write(f"{short_id(hit.conversation_id)}\t{moment(hit.created_at)}\t{title}\t{''.join(marked)}\n")
 
 
-@app.command("show")
+@app.command("show", help=_("Show what was said on the branch that is open."))
 def show_chat(which: Which, json: Json = False) -> None:
-    """Show what was said on the branch that is open."""
     from fireside.cli.output import print_json
 
     tree = run(lambda client: _tree(client, which))
@@ -109,19 +105,27 @@ async def _tree(client: AsyncClient, which: str) -> Tree:
 
 def _print_branch(tree: Tree) -> None:
     from fireside.cli.output import moment, say
+    from fireside.conversations import ReplyStatus
     from fireside.messages import FilePart, Role
 
     defaults = tree.conversation.defaults
     names = {Role.USER: defaults.me or _("you"), Role.SYSTEM: _("system")}
+    states = {
+        ReplyStatus.QUEUED: " " + _("(waits)"),
+        ReplyStatus.STREAMING: " " + _("(is being written)"),
+        ReplyStatus.STOPPED: " " + _("(stopped)"),
+        ReplyStatus.INTERRUPTED: " " + _("(interrupted)"),
+        ReplyStatus.FAILED: " " + _("(failed)"),
+    }
     say(f"{tree.conversation.title}\n{moment(tree.conversation.created_at)} · {tree.conversation.id}")
     for message in tree.branch():
         name = names.get(message.role) or defaults.you or message.model or _("model")
         files = [f"[{part.name}]" for part in message.parts if isinstance(part, FilePart)]
-        state = "" if message.status == "complete" else f" ({_(message.status.value)})"
+        state = states.get(message.status, "")
         say("\n" + "\n".join([f"{name}:{state}", *files, message.text]))
 
 
-@app.command("export")
+@app.command("export", help=_("Write one conversation, or all of them, as JSON or Markdown."))
 def export_chats(
     which: Annotated[str | None, typer.Argument(metavar="[ID]", help=_("All of them without one."))] = None,
     style: Annotated[Literal["markdown", "json"], typer.Option("--format")] = "json",
@@ -129,7 +133,6 @@ def export_chats(
         Path | None, typer.Option("--output", "-o", metavar="FILE", help=_("Instead of standard output."))
     ] = None,
 ) -> None:
-    """Write one conversation, or all of them, as JSON or Markdown."""
     if which is None and style == "markdown":
         raise typer.BadParameter(_("all conversations are exported as JSON; name one for Markdown"))
     from fireside.cli.output import receiving
@@ -148,14 +151,13 @@ def export_chats(
     run(export)
 
 
-@app.command("import")
+@app.command("import", help=_("Import conversations; importing twice changes nothing."))
 def import_chats(
     file: Annotated[
         Path, typer.Argument(help=_("An export of Fireside, ChatGPT or Claude: file, zip or folder."))
     ],
     json: Json = False,
 ) -> None:
-    """Import conversations; importing twice changes nothing."""
     from fireside.cli.output import print_json, say
 
     summary = run(lambda client: _import(client, file))
@@ -185,13 +187,12 @@ async def _import(client: AsyncClient, file: Path) -> ImportSummary:
     raise ServerUnavailable(_("the server broke off"), hint=_("do it again: nothing is imported twice"))
 
 
-@app.command("rm")
+@app.command("rm", help=_("Move conversations to the trash, from where `restore` brings them back."))
 def remove_chats(
     which: Several,
     forever: Annotated[bool, typer.Option("--forever", help=_("From the trash, for good."))] = False,
     yes: Yes = False,
 ) -> None:
-    """Move conversations to the trash, from where `restore` brings them back."""
     from fireside.cli.output import say
 
     if forever:
@@ -212,9 +213,8 @@ def remove_chats(
             say(_("moved to the trash; `fireside chats restore {id}` brings it back", id=conversation_id))
 
 
-@app.command("restore")
+@app.command("restore", help=_("Bring conversations back from the trash."))
 def restore_chats(which: Several) -> None:
-    """Bring conversations back from the trash."""
     from fireside.cli.output import say
 
     async def restore(client: AsyncClient) -> list[Conversation]:

@@ -32,6 +32,8 @@ _NAMED = {
     "me": _flag(str | None, _("Your name."), "NAME"),
     "you": _flag(str | None, _("The model's name."), "NAME"),
 }
+Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
+Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
 _STOP = _("End the reply before this text; \\n and \\t are understood; may be repeated.")
 _SAMPLING = {
     "temperature": _flag(float | None, _("0 always takes the likeliest token."), "NUMBER"),
@@ -48,8 +50,8 @@ _WHICH = {
         str | None, _("Go on with this one: its id, a part of it, or its title."), "ID", "--conversation"
     ),
     "temporary": _flag(bool, _("Keep nothing of this chat."), None, "--temporary"),
-    "json": _flag(bool, _("Print JSON."), None, "--json"),
-    "yes": _flag(bool, _("Answer every question with yes."), None, "--yes"),
+    "json": Json,
+    "yes": Yes,
 }
 _SWITCHES = ("continue_last", "temporary", "json", "yes")
 _FLAGS = [

