@@ -69,7 +69,7 @@ def conversations(draw: st.DrawFn) -> ImportedConversation:
     )
     return ImportedConversation(
         origin=f"test:{draw(st.uuids())}",
-        title=draw(short),
+        title=draw(st.text("abδ漢😀", min_size=1, max_size=8)),
         created_at=draw(times),
         updated_at=draw(times),
         head_id=draw(st.sampled_from([message.id for message in messages])) if messages else None,
@@ -79,20 +79,39 @@ def conversations(draw: st.DrawFn) -> ImportedConversation:
     )
 
 
-def without_ids(document: bytes) -> Any:
-    """The document with each id replaced by the place where it first stands."""
-    places: dict[str, str] = {}
-
-    def plain(value: Any, key: str = "") -> Any:
-        if key in ("id", "parent_id", "head_id", "continues"):
-            return value and places.setdefault(value, f"#{len(places)}")
-        if isinstance(value, dict):
-            return {name: plain(value[name], name) for name in sorted(value)}
-        return [plain(entry) for entry in value] if isinstance(value, list) else value
-
+def without_ids(document: bytes) -> list[Any]:
+    """The conversations by date, each id replaced by the place where it first stands in its own."""
     found = json.loads(document)["conversations"]
-    return sorted(
-        (plain(conversation) for conversation in found), key=lambda each: json.dumps(each["created_at"])
+    return sorted((_plain(each, "", {}) for each in found), key=by_date)
+
+
+def _plain(value: Any, key: str, places: dict[str, str]) -> Any:
+    if key in ("id", "parent_id", "head_id", "continues"):
+        return value and places.setdefault(value, f"#{len(places)}")
+    if isinstance(value, dict):
+        return {name: _plain(value[name], name, places) for name in sorted(value)}
+    return [_plain(entry, "", places) for entry in value] if isinstance(value, list) else value
+
+
+def by_date(exported: dict[str, Any]) -> int:
+    return int(exported["created_at"])
+
+
+def as_tree(conversation: ImportedConversation) -> Tree:
+    """The tree that the store should make of it, but for the ids."""
+    shared = set(Conversation.__struct_fields__) & set(ImportedConversation.__struct_fields__) - {"messages"}
+    of_message = set(StoredMessage.__struct_fields__) & set(ImportedMessage.__struct_fields__) - {"message"}
+    return Tree(
+        Conversation("c", **{name: getattr(conversation, name) for name in shared}),
+        tuple(
+            StoredMessage(
+                conversation_id="c",
+                role=message.message.role,
+                parts=message.message.parts,
+                **{name: getattr(message, name) for name in of_message},
+            )
+            for message in conversation.messages
+        ),
     )
 
 
@@ -109,6 +128,10 @@ def test_an_export_imported_elsewhere_exports_the_same(
     for conversation in found:
         here.add_imported(conversation)
     document = b"".join(export_all(here))
+    assert without_ids(document) == sorted(
+        (each for conversation in found for each in without_ids(export_json(as_tree(conversation)))),
+        key=by_date,
+    )
     path = tmp_path / "fireside.json"
     path.write_bytes(document)
     count = sum(len(conversation.messages) for conversation in found)

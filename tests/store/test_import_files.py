@@ -211,7 +211,7 @@ def test_what_is_really_read_counts_not_what_the_zip_claims(store: Store, tmp_pa
     central = data.rindex(b"PK\x01\x02")
     data[central + 24 : central + 28] = (10).to_bytes(4, "little")
     path.write_bytes(data)
-    with pytest.raises(BadImport, match="damaged inside the archive|cut off"):
+    with pytest.raises(BadImport, match=r"damaged inside the archive|cut off"):
         import_file(store, path)
 
 

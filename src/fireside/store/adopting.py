@@ -70,10 +70,23 @@ def _put_messages(
             )
         parent = None if message.parent_id is None else ours[message.parent_id]
         ours[message.id] = new = ids.new()
-        said = message.message
-        when = _moment(message.created_at)
         rows.append(
-            NewMessage(new, conversation_id, parent, said.role, said.parts, when, model=message.model)
+            NewMessage(
+                new,
+                conversation_id,
+                parent,
+                message.message.role,
+                message.message.parts,
+                _moment(message.created_at),
+                status=message.status,
+                model=message.model,
+                defaults=message.defaults,
+                continues=ours.get(message.continues or ""),
+                finish_reason=message.finish_reason,
+                usage=message.usage,
+                timings=message.timings,
+                failure=message.failure,
+            )
         )
     if rows:
         put(connection, rows)

@@ -17,9 +17,9 @@ import msgspec
 from fireside.errors import BadImport
 
 S = TypeVar("S")
-MAX_ELEMENT_BYTES = 64 << 20
+MAX_ELEMENT_BYTES = 48 << 20
 MAX_DEPTH = 200
-MAX_VALUES = 2_000_000
+MAX_VALUES = 500_000
 HINT = "download or export it again; what was imported stays, and importing again adds only the rest"
 
 # Everything up to the next bracket outside a string, or to a string that this block doesn't end.

@@ -26,8 +26,6 @@ from fireside.store.rows import (
 from fireside.store.schema import journal, messages
 from fireside.store.titles import title_of
 
-_PUT = insert(messages)
-
 
 class NewMessage(msgspec.Struct, frozen=True):
     """A row to be: what differs between something said, a reply to be and an imported message."""
@@ -84,6 +82,10 @@ def _row(number: int, new: NewMessage) -> dict[str, object]:
         "model": new.model,
         "defaults": or_null(new.defaults),
         "continues": new.continues,
+        "finish_reason": new.finish_reason,
+        "usage": or_null(new.usage),
+        "timings": or_null(new.timings),
+        "failure": or_null(new.failure),
     }
 
 
