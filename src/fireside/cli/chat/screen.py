@@ -57,7 +57,7 @@ class Screen:
             )
 
         self.console = console(self.out, self.draws)
-        self._errors = console(self.err, can_draw(self.err, os.environ))
+        self._errors = console(self.err, draws is not False and can_draw(self.err, os.environ))
         self._told: set[str] = set()
 
     def say(self, text: str = "", style: str | None = None) -> None:
