@@ -143,9 +143,32 @@ def test_fields_that_are_missing_or_null() -> None:
     assert found.origin.startswith("chatgpt:sha256-")
 
 
+def test_one_odd_message_costs_only_itself() -> None:
+    empty = {"author": None, "content": None, "metadata": None, "create_time": None}
+    huge = {"weight": 10**400, "metadata": {"tokens": 10**400}}
+    found = read(
+        {
+            "a": {"parent": None, "children": None, "message": empty},
+            "b": {
+                "parent": "a",
+                "message": {**empty, "author": {"role": None}, "content": {"content_type": None}},
+            },
+            "c": node("b", "user", {"content_type": "text", "parts": [None, 7, [], "Hi"]}, **huge),
+            "d": node("c", "assistant", {"content_type": "brand_new", "text": "Hello"}),
+        }
+    )
+    assert [message.message.text for message in found.messages] == ["Hi", "Hello"]
+
+
 def test_a_mapping_of_another_shape_is_refused_with_its_place() -> None:
     with pytest.raises(msgspec.ValidationError, match="mapping"):
         read_chatgpt(b'{"mapping": {"a": {"message": 7}}}')
+
+
+def test_marks_of_citations_are_taken_out_and_other_marks_left() -> None:
+    text = "Tea\ue200cite\ue202turn0search1\ue201 and \ue200entity\ue202x\ue201 \ue200open"
+    found = read({"a": node(None, "assistant", text)})
+    assert found.messages[0].message.text == "Tea and \ue200entity\ue202x\ue201 \ue200open"
 
 
 def test_half_an_emoji_does_not_cost_the_conversation() -> None:

@@ -99,3 +99,12 @@ def test_two_messages_with_one_id_are_both_kept() -> None:
     found = read(message("a", "human", "One?"), message("a", "assistant", "Two."))
     assert [m.message.text for m in found.messages] == ["One?", "Two."]
     assert found.messages[1].parent_id == "a"
+
+
+def test_content_as_plain_text_and_senders_that_nobody_knows() -> None:
+    found = read(
+        message("a", "human", content="One?"),
+        message("b", "narrator", "Aside."),
+        message("c", "assistant", "1"),
+    )
+    assert [(m.message.text, m.parent_id) for m in found.messages] == [("One?", None), ("1", "a")]

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fireside.cards import ImportSummary
 from fireside.errors import BadImport
 from fireside.store import Store
 from fireside.store.archives import Limits
 from fireside.store.imports import import_file
+
+PIECES = [b'"', b"{", b"}", b"[", b"]", b"\\", b"\\ud800", b"null", b"1e999", b":", b",", b"-1", b"\xff"]
 
 
 @pytest.fixture
@@ -170,6 +176,34 @@ def test_what_is_not_there_or_holds_nothing_is_refused(store: Store, tmp_path: P
     (tmp_path / "folder").mkdir()
     with pytest.raises(BadImport, match="found: nothing"):
         import_file(store, tmp_path / "folder")
+
+
+def test_other_json_beside_a_renamed_export_is_left_aside(store: Store, tmp_path: Path) -> None:
+    others = {"a.json": "7", "b.json": '{"id": 1}', "c.json": '[{"x"'}
+    path = zipped(tmp_path / "e.zip", {**others, "mine.json": json.dumps([claude("c", "Hello")])})
+    assert import_file(store, path) == ImportSummary(1, 1, 0)
+    with pytest.raises(BadImport, match="holds no conversations"):
+        import_file(store, zipped(tmp_path / "o.zip", dict(others)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_no_damage_to_an_export_ends_in_anything_but_a_clear_error(data: st.DataObject) -> None:
+    whole = bytearray(
+        json.dumps([chatgpt("tea", "Why?", "So."), claude("rain", "When?"), chatgpt("x", "?")]).encode()
+    )
+    for _ in range(data.draw(st.integers(1, 6))):
+        at = data.draw(st.integers(0, len(whole) - 1))
+        whole[at : at + data.draw(st.integers(0, 3))] = data.draw(
+            st.binary(max_size=3) | st.sampled_from(PIECES)
+        )
+    store = Store.in_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "conversations.json")
+        path.write_bytes(whole)
+        with contextlib.suppress(BadImport):
+            assert import_file(store, path).conversations == store.counts().conversations
+    store.close()
 
 
 def test_an_empty_export_is_no_error(store: Store, tmp_path: Path) -> None:

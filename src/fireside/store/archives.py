@@ -45,11 +45,19 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """One JSON text of an export: its name for messages, its (claimed) size, and its blocks."""
+    """One JSON text of an export: its name for messages, its (claimed) size, and its blocks.
+
+    `sure` ones hold conversations by what they are called; of the others nothing is expected.
+    """
 
     name: str
     size_bytes: int
     blocks: Callable[[], Iterator[bytes]]
+    sure: bool = True
+
+
+class Refused(BadImport):
+    """An import that costs more than any export does: nothing more of it is read."""
 
 
 class _Meter:
@@ -82,7 +90,7 @@ class _Meter:
 
 
 def refuse(name: str, found: str) -> NoReturn:
-    raise BadImport(
+    raise Refused(
         f"{name} was refused: {found}",
         hint="an export from ChatGPT, Claude or Fireside is not like this; import only files you know",
     )
@@ -161,9 +169,10 @@ def _in_zip(archive: zipfile.ZipFile, name: str, size_bytes: int, limits: Limits
             one_line(member.filename),
             member.file_size,
             lambda: _member_blocks(archive, member, meter, packed_bytes),
+            sure,
         )
 
-    chosen = _chosen({member.filename: member for member in members if not member.is_dir()})
+    chosen, sure = _chosen({member.filename: member for member in members if not member.is_dir()})
     if not chosen:
         raise _nothing_inside(name, [member.filename for member in members])
     return tuple(document(member) for member in chosen)
@@ -215,11 +224,11 @@ def _in_folder(folder: Path, limits: Limits) -> Iterator[Document]:
             if name.lower().endswith(".json") and stat.S_ISREG((about := path.lstat()).st_mode):
                 found[path.relative_to(folder).as_posix()] = (path, about.st_size)
     meter = _Meter(str(folder), limits, None)
-    chosen = _chosen({name: (name, *where) for name, where in found.items()})
+    chosen, sure = _chosen({name: (name, *where) for name, where in found.items()})
     if not chosen:
         raise _nothing_inside(str(folder), shown)
     for name, path, size_bytes in chosen:
-        yield Document(one_line(name), size_bytes, partial(_path_blocks, path, meter))
+        yield Document(one_line(name), size_bytes, partial(_path_blocks, path, meter), sure)
 
 
 def _path_blocks(path: Path, meter: _Meter) -> Iterator[bytes]:
@@ -233,11 +242,11 @@ def _path_blocks(path: Path, meter: _Meter) -> Iterator[bytes]:
         yield from _file_blocks(file, meter)
 
 
-def _chosen(files: dict[str, T]) -> list[T]:
-    """The files to read, by name: the ones called conversations, or else every other JSON."""
-    visible = {name: file for name, file in files.items() if not _last(name).startswith("._")}
-    named = sorted(name for name in visible if _CONVERSATIONS.fullmatch(_last(name)))
-    return [visible[name] for name in named or sorted(n for n in visible if n.lower().endswith(".json"))]
+def _chosen(files: dict[str, T]) -> tuple[list[T], bool]:
+    """The files to read, by name: the ones called conversations (True), or else every other JSON."""
+    visible = sorted(name for name in files if not _last(name).startswith("._"))
+    named = [files[name] for name in visible if _CONVERSATIONS.fullmatch(_last(name))]
+    return (named, True) if named else ([files[n] for n in visible if n.lower().endswith(".json")], False)
 
 
 def _last(name: str) -> str:

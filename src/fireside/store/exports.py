@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Protocol
 
 import msgspec
 
@@ -26,6 +25,7 @@ from fireside.messages import (
     Usage,
 )
 from fireside.store.markdown import fenced
+from fireside.store.store import Store
 from fireside.store.titles import one_line
 
 FORMAT = "fireside"
@@ -65,20 +65,12 @@ class ExportedConversation(msgspec.Struct, frozen=True, omit_defaults=True):
     pinned: bool = False
 
 
-class Exportable(Protocol):
-    """What `export_all` asks of a store."""
-
-    def all_conversation_ids(self) -> Iterator[str]: ...
-
-    def tree(self, conversation_id: str) -> Tree: ...
-
-
 def export_json(tree: Tree) -> bytes:
     """Return one conversation with all its branches as a Fireside document."""
     return b"".join(_document(iter((tree,))))
 
 
-def export_all(store: Exportable) -> Iterator[bytes]:
+def export_all(store: Store) -> Iterator[bytes]:
     """Yield the Fireside document of every kept conversation, oldest first, one conversation at a time."""
     return _document(store.tree(conversation_id) for conversation_id in store.all_conversation_ids())
 

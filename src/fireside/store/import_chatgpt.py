@@ -21,16 +21,15 @@ from fireside.store.titles import one_line
 
 _CITATION_START, _CITATION_END = "\ue200", "\ue201"
 _CITATIONS = ("cite", "filecite")
-_HIDDEN = "is_visually_hidden_from_conversation"
 _EVERYONE = (None, "", "all")
 
 
 class _Author(msgspec.Struct):
-    role: str = ""
+    role: str | None = None
 
 
 class _Content(msgspec.Struct):
-    content_type: str = "text"
+    content_type: str | None = "text"
     parts: list[Any] | None = None
     text: Any = None
     content: Any = None
@@ -38,12 +37,26 @@ class _Content(msgspec.Struct):
     thoughts: list[Any] | None = None
 
 
+class _Metadata(msgspec.Struct):
+    is_visually_hidden_from_conversation: Any = None
+    model_slug: Any = None
+    attachments: Any = None
+
+
 class _Message(msgspec.Struct):
-    author: _Author = msgspec.field(default_factory=_Author)
+    author: _Author | None = None
     content: _Content | None = None
     create_time: float | str | None = None
     recipient: str | None = None
-    metadata: dict[str, Any] | None = None
+    metadata: _Metadata | None = None
+
+    @property
+    def role(self) -> str:
+        return (self.author and self.author.role) or ""
+
+    @property
+    def about(self) -> _Metadata:
+        return self.metadata or _Metadata()
 
 
 class _Node(msgspec.Struct):
@@ -94,14 +107,14 @@ def _nodes(mapping: dict[str, _Node]) -> list[ForeignNode]:
 
 
 def _model(message: _Message) -> str | None:
-    slug = (message.metadata or {}).get("model_slug")
-    return one_line(slug) if isinstance(slug, str) and message.author.role != Role.USER else None
+    slug = message.about.model_slug
+    return one_line(slug) if isinstance(slug, str) and message.role != Role.USER else None
 
 
 def _message(message: _Message) -> Message | None:
     """What a person saw of a message; None for what was never shown."""
-    role = message.author.role
-    if message.content is None or (message.metadata or {}).get(_HIDDEN):
+    role = message.role
+    if message.content is None or message.about.is_visually_hidden_from_conversation:
         return None
     parts: tuple[Part, ...]
     if role == Role.USER:
@@ -192,7 +205,7 @@ def _medium_name(part: dict[str, Any], message: _Message) -> str:
 
 
 def _attachments(message: _Message) -> list[dict[str, Any]]:
-    found = (message.metadata or {}).get("attachments")
+    found = message.about.attachments
     return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 

@@ -21,7 +21,7 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".webp", ".heic", ".bmp")
 
 
 class _Block(msgspec.Struct):
-    type: str = "text"
+    type: str | None = "text"
     text: Any = None
     thinking: Any = None
     input: Any = None
@@ -34,9 +34,9 @@ class _Attachment(msgspec.Struct):
 
 class _Message(msgspec.Struct):
     uuid: str | None = None
-    sender: str = ""
+    sender: str | None = None
     text: str | None = None
-    content: list[_Block] | None = None
+    content: list[_Block] | str | None = None
     created_at: float | str | None = None
     attachments: list[_Attachment] | None = None
     files: list[_Attachment] | None = None
@@ -75,7 +75,7 @@ def _nodes(conversation: _Conversation) -> list[ForeignNode]:
         name = message.uuid if message.uuid and message.uuid not in taken else f"number {at}"
         taken.add(name)
         before = nodes[-1].id if nodes else None
-        role = _ROLES.get(message.sender)
+        role = _ROLES.get(message.sender or "")
         parts = _parts(message) if role else ()
         nodes.append(
             ForeignNode(
@@ -96,7 +96,8 @@ def _parts(message: _Message) -> tuple[Part, ...]:
             parts.append(FilePart(_name(attachment, "pasted text"), attachment.extracted_content))
         else:
             parts.append(_mention(attachment))
-    said = [part for block in message.content or () if (part := _part(block))]
+    blocks = [_Block(text=message.content)] if isinstance(message.content, str) else message.content
+    said = [part for block in blocks or () if (part := _part(block))]
     if message.text and not any(isinstance(part, TextPart) for part in said):
         said.append(TextPart(message.text))
     known = {attachment.file_name for attachment in message.attachments or ()}

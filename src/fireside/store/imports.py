@@ -8,31 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from fireside.cards import ImportSummary
 from fireside.errors import BadImport
-from fireside.store.archives import Document, Limits, documents
+from fireside.store.archives import Document, Limits, Refused, documents
 from fireside.store.import_chatgpt import read_chatgpt
 from fireside.store.import_claude import read_claude
 from fireside.store.import_elements import Element, decoded, read_elements
 from fireside.store.import_fireside import check_version, read_fireside
 from fireside.store.imported import ImportedConversation
+from fireside.store.store import Store
 from fireside.store.titles import one_line
 
 Progress = Callable[[int, int], None]
 _MAX_SKIPPED = 1_000
 _OURS = "fireside:"
-
-
-class Importing(Protocol):
-    """What an import asks of a store."""
-
-    def add_imported(self, conversation: ImportedConversation) -> bool: ...
-
-    def has_conversation(self, conversation_id: str) -> bool: ...
 
 
 class _Shape(msgspec.Struct):
@@ -51,7 +43,7 @@ _READERS: dict[str, Callable[[bytes], ImportedConversation]] = {
 
 
 def import_file(
-    store: Importing, path: Path, *, progress: Progress | None = None, limits: Limits | None = None
+    store: Store, path: Path, *, progress: Progress | None = None, limits: Limits | None = None
 ) -> ImportSummary:
     """Import the ChatGPT, Claude or Fireside export at `path`: a zip, a folder or a JSON file.
 
@@ -64,9 +56,9 @@ def import_file(
         broken = [error for document in found if (error := run.take(document))]
     if broken:
         raise _with_counts(broken[0], run.summary())
-    if run.unknown and not run.recognised:
+    if not run.recognised and (found_instead := run.aside or "".join(run.skipped[:1])):
         raise BadImport(
-            f"{path.name} holds no conversations: {run.skipped[0]}",
+            f"{path.name} holds no conversations: {found_instead}",
             hint="Fireside reads exports of ChatGPT, Claude and Fireside itself",
         )
     return run.summary()
@@ -90,14 +82,27 @@ class _Reported:
 class _Run:
     """The counts of one import."""
 
-    def __init__(self, store: Importing, limits: Limits, reported: _Reported) -> None:
+    def __init__(self, store: Store, limits: Limits, reported: _Reported) -> None:
         self._store, self._limits, self._reported = store, limits, reported
         self._conversations = self._messages = self._already_there = self._unlisted = 0
         self.recognised = self.unknown = 0
         self.skipped: list[str] = []
+        self.aside = ""
 
     def take(self, document: Document) -> BadImport | None:
-        """Import one document; return what ended it early."""
+        """Import one document; return what ended it early.
+
+        A document that isn't known to hold conversations, and holds none, is left aside.
+        """
+        recognised, listed = self.recognised, len(self.skipped)
+        error = self._take_all(document)
+        if document.sure or self.recognised > recognised or isinstance(error, Refused):
+            return error
+        self.aside = self.aside or (error.message if error else "".join(self.skipped[listed : listed + 1]))
+        del self.skipped[listed:]
+        return None
+
+    def _take_all(self, document: Document) -> BadImport | None:
         try:
             opening, elements = read_elements(document.name, self._reported(document.blocks()))
             check_version(document.name, opening)
