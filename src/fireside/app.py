@@ -16,6 +16,7 @@ from fireside.chat import Emit, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage
 from fireside.engines.leases import Engines
 from fireside.engines.protocol import ModelFile
+from fireside.engines.registry import find_engine
 from fireside.errors import Conflict, EmptyMessage, MessageNotFound, NoTemplate, TooLarge
 from fireside.events import Progress
 from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
@@ -28,6 +29,7 @@ from fireside.store import Store
 
 MESSAGE_BYTES = 4_000_000
 DEFAULT_CONTEXT = 8192
+ENGINE = "llamacpp"
 SEEDS = 2**32 - 1
 
 
@@ -52,7 +54,7 @@ class App:
         """Open the store and mark as interrupted what an earlier server left unfinished."""
         store = Store.open(home.database(settings), home.backups)
         store.interrupt_unfinished()
-        return cls(settings, home, store, engines or Engines(settings))
+        return cls(settings, home, store, engines or Engines(find_engine(ENGINE), settings))
 
     async def aclose(self) -> None:
         """Drain the replies, end the engines, close the stores."""
@@ -234,6 +236,7 @@ class App:
         """Return resolved defaults with a seed; refuse early what can't be answered."""
         resolved = self.resolve(conversation, over)
         card = await asyncio.to_thread(self.library.card, resolved.model or "")
+        resolved = card.defaults.merged(resolved)
         if card.has_template is False and resolved.format is not PromptFormat.TRANSCRIPT:
             raise NoTemplate(
                 f"{card.reference} has no chat template: it was not made for dialogues",

@@ -30,6 +30,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False
+    defaults: Defaults = Defaults()
+    """what its makers recommend; everybody else's wishes go before it"""
 
 
 PersonaName = Annotated[str, Meta(pattern=r"^[\w][\w .-]{0,59}$")]

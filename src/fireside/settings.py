@@ -46,7 +46,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     persona: str | None = None
     context_length: Annotated[int, Meta(ge=256)] | None = None
     """Tokens per conversation; by default the model's limit, at most 8,192."""
-    database: Path | None = None
+    database: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     """Names besides the loopback ones that a request's Host header may carry."""
     allowed_origins: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ class Home(msgspec.Struct, frozen=True):
         return self.data / "runtime.json"
 
     def database(self, settings: Settings) -> Path:
-        return settings.database or self.data / "fireside.db"
+        return Path(settings.database).expanduser() if settings.database else self.data / "fireside.db"
 
 
 def find_home(environ: Mapping[str, str] = os.environ) -> Home:

@@ -30,7 +30,7 @@ async def api(tmp_path: Path, smollm2: Path) -> AsyncIterator[httpx.AsyncClient]
     """The interface in this process, its engine scripted: answers are `Hello there.`"""
     settings = Settings(model=f"file:{smollm2}")
     home = Home(tmp_path, tmp_path)
-    engines = Engines(settings, start=ScriptedStart(lambda model: ScriptedEngine(model=model)))
+    engines = Engines(ScriptedStart(lambda model: ScriptedEngine(model=model)), settings)
     app = App.open(settings, home, engines)
     runtime = Runtime(1, "http://127.0.0.1:3473", "the-token", "0", "serve")
     asgi = build(app, runtime, Activity(), lambda: None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fireside.cards import ModelCard
+from fireside.messages import Defaults, Sampling
 
 
 class ShelfModel(msgspec.Struct, frozen=True):
@@ -31,6 +32,8 @@ class ShelfModel(msgspec.Struct, frozen=True):
     quantization: str
     context_length: int
     has_template: bool
+    defaults: Defaults = Defaults()
+    """how its makers say it answers best"""
 
     @property
     def reference(self) -> str:
@@ -53,6 +56,7 @@ class ShelfModel(msgspec.Struct, frozen=True):
             context_length=self.context_length,
             has_template=self.has_template,
             languages=self.languages,
+            defaults=self.defaults,
         )
 
 
@@ -74,6 +78,9 @@ SMOLLM2 = ShelfModel(
     quantization="Q4_1",
     context_length=8_192,
     has_template=True,
+    # The sampling of its model card. Its template's own system text and a high temperature make the
+    # 4-bit weights drift into other languages; this text doesn't.
+    defaults=Defaults(system="You are a helpful assistant.", sampling=Sampling(temperature=0.2, top_p=0.9)),
 )
 
 SHELF: tuple[ShelfModel, ...] = (SMOLLM2,)

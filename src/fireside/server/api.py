@@ -19,7 +19,7 @@ from fireside.server import errors
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.resident import resident_bytes
 from fireside.server.routes import conversations, maintenance, models, page, replies
-from fireside.server.wire import SCHEMAS, refuse_unknown_query
+from fireside.server.wire import describe_schemas, refuse_unknown_query
 
 
 def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], None]) -> ASGIApp:
@@ -48,8 +48,9 @@ def _documented(api: FastAPI) -> dict[str, Any]:
     if not api.openapi_schema:
         from fastapi.openapi.utils import get_openapi
 
+        components = describe_schemas()
         document = get_openapi(title=api.title, version=api.version, routes=api.routes)
-        document.setdefault("components", {}).setdefault("schemas", {}).update(SCHEMAS)
+        document.setdefault("components", {}).setdefault("schemas", {}).update(components)
         api.openapi_schema = document
     return api.openapi_schema
 

@@ -81,26 +81,34 @@ OWNER: list[Dependency] = [Depends(owner_only)]
 
 
 def shows(kind: Any, status: int = 200, *, takes: Any = None) -> dict[str, Any]:
-    """Return a route's documentation: what it takes and what it answers."""
-    content = {"application/json": {"schema": _schema(kind)}} if kind else None
-    failed = {"description": "What went wrong", "content": {"application/json": _schema_of(ErrorAnswer)}}
-    said: dict[str, Any] = {"description": "Done"} | ({"content": content} if content else {})
+    """Return a route's documentation: what it answers, and what its body is."""
+    said: dict[str, Any] = {"description": "Done"} | ({"content": _content(kind)} if kind else {})
+    failed = {"description": "What went wrong", "content": _content(ErrorAnswer)}
     extra: dict[str, Any] = {"responses": {str(status): said, "4XX": failed}}
     if takes:
-        extra["requestBody"] = {"content": {"application/json": _schema_of(takes)}}
+        extra["requestBody"] = {"content": _content(takes)}
     return {"status_code": status, "response_class": Response, "openapi_extra": extra}
 
 
-def _schema_of(kind: Any) -> dict[str, Any]:
-    return {"schema": _schema(kind)}
+_undescribed: list[tuple[dict[str, Any], Any]] = []
 
 
-def _schema(kind: Any) -> dict[str, Any]:
-    (schema,), components = msgspec.json.schema_components([kind], ref_template=REFERENCE)
-    SCHEMAS.update(components)
-    return schema
+def _content(kind: Any) -> dict[str, Any]:
+    """Return the description of a JSON content; its schema is put in by `describe_schemas`."""
+    described: dict[str, Any] = {}
+    _undescribed.append((described, kind))
+    return {"application/json": described}
 
 
-REFERENCE = "#/components/schemas/{name}"
-SCHEMAS: dict[str, Any] = {}
-"""Every schema that a route has named, for the OpenAPI document."""
+def describe_schemas() -> dict[str, Any]:
+    """Put the schemas into what `shows` returned, and return the components that they refer to.
+
+    Done when somebody asks for the document, not when the routes are imported.
+    """
+    kinds = [kind for _, kind in _undescribed]
+    schemas, components = msgspec.json.schema_components(
+        kinds, ref_template="#/components/schemas/{name}"
+    )
+    for (described, _), schema in zip(_undescribed, schemas, strict=True):
+        described["schema"] = schema
+    return components
