@@ -21,7 +21,7 @@ from fireside.store.schema import KEPT, TRASHED, conversations, journal, message
 from fireside.store.titles import one_line
 
 _LARGEST_PAGE = 500
-_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**63)]
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**62)]
 
 
 class StoreCounts(msgspec.Struct, frozen=True):

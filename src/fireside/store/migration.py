@@ -32,7 +32,7 @@ def prepare(path: Path, backups: Path, *, scripts: Path = SCRIPTS, head: str = s
         _check_known(path, revision, scripts)
         backup.copy(path, backup.dated(backups, f"before-{head}"))
         with alone(path) as connection:
-            _run(connection, scripts, head)
+            _run(connection, scripts, revision, head)
             _check_references(connection, path)
     return Database(path)
 
@@ -40,22 +40,25 @@ def prepare(path: Path, backups: Path, *, scripts: Path = SCRIPTS, head: str = s
 def _check_known(path: Path, revision: str, scripts: Path) -> None:
     from alembic.script import ScriptDirectory
 
-    if revision not in {script.revision for script in ScriptDirectory(scripts).walk_revisions()}:
+    if revision not in {script.revision for script in ScriptDirectory(str(scripts)).walk_revisions()}:
         raise StoreTooNew(
             f"{path} was written by a newer Fireside (schema {revision})",
             hint="update this program; the file was left as it is",
         )
 
 
-def _run(connection: Connection, scripts: Path, head: str) -> None:
-    from alembic import command
-    from alembic.config import Config
+def _run(connection: Connection, scripts: Path, revision: str, head: str) -> None:
+    """Take every step from `revision` to `head`, inside the transaction of `connection`."""
+    from alembic.operations import Operations
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
 
-    config = Config()
-    # A percent sign in the path would be read as interpolation.
-    config.set_main_option("script_location", str(scripts).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    command.upgrade(config, head)
+    directory = ScriptDirectory(str(scripts))
+    context = MigrationContext.configure(connection, opts={"transactional_ddl": True})
+    with Operations.context(context):
+        for step in reversed(list(directory.iterate_revisions(head, revision))):
+            step.module.upgrade()
+    context.stamp(directory, head)
 
 
 def _check_references(connection: Connection, path: Path) -> None:

@@ -21,7 +21,8 @@ _UNSPACED = (
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
 _TOKEN = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+")
 _LETTER = rf"[^\W_{_UNSPACED}]"
-_MARKS = "[\u0300-\u036f]*"
+_MARK = "[\u0300-\u036f]"
+_ANY_MARKS = re.compile(f"{_MARK}+")
 
 _LONGEST_QUERY = 400
 _MOST_PHRASES = 16
@@ -70,7 +71,8 @@ def indexed(text: str) -> str:
     >>> indexed("用Python写")
     ' 用 python 写 '
     """
-    return _UNSPACED_CHARACTER.sub(r" \g<0> ", folded(text)).encode(errors="replace").decode()
+    letters = _ANY_MARKS.sub("", folded(text))
+    return _UNSPACED_CHARACTER.sub(r" \g<0> ", letters).encode(errors="replace").decode()
 
 
 def phrases(query: str) -> tuple[Phrase, ...]:
@@ -79,7 +81,7 @@ def phrases(query: str) -> tuple[Phrase, ...]:
     >>> [(phrase.tokens, phrase.prefix) for phrase in phrases("don't 学习Rust AND")]
     [(('don', 't'), False), (('学', '习'), False), (('rust',), True), (('and',), True)]
     """
-    words = folded(query[:_LONGEST_QUERY]).split()
+    words = _ANY_MARKS.sub("", folded(query[:_LONGEST_QUERY])).split()
     found = [phrase for word in words for phrase in _phrases_of_word(word)]
     return tuple(found[:_MOST_PHRASES])
 
@@ -146,7 +148,7 @@ def _marked(text: str, spans: list[tuple[int, int]], start: int, end: int) -> st
 def _pattern(phrase: Phrase) -> str:
     if phrase.unspaced:
         return r"[\W_]*".join(map(re.escape, phrase.tokens))
-    words = [_MARKS.join(map(re.escape, token)) + _MARKS for token in phrase.tokens]
+    words = [f"{_MARK}*".join(map(re.escape, token)) + f"{_MARK}*" for token in phrase.tokens]
     # Where a token ends the next must not simply go on: between them stands at least one sign.
-    ending = rf"(?:{_LETTER}|[\u0300-\u036f])*" if phrase.prefix else f"(?!{_LETTER})"
+    ending = rf"(?:{_LETTER}|{_MARK})*" if phrase.prefix else f"(?!{_LETTER})"
     return rf"(?<!{_LETTER})" + r"[\W_]+".join(words) + ending
