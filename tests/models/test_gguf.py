@@ -157,7 +157,7 @@ def test_no_change_of_the_bytes_does_more_than_damage(
         data[position : position + len(replacement)] = replacement
     path = tmp_path / "changed.gguf"
     path.write_bytes(data[:end] if end % 3 else data)
-    gguf._known.clear()
+    gguf._header.cache_clear()
     tracemalloc.start()
     with contextlib.suppress(ModelDamaged):
         read_header(path)

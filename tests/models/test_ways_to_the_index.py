@@ -205,7 +205,12 @@ async def test_certificates_are_checked_unless_pip_trusts_the_host(
 
 @pytest.mark.parametrize(
     "setting",
-    [{"PIP_CERT": "/no/such.pem"}, {"PIP_CLIENT_CERT": "/no/such.pem"}, {"PIP_PROXY": "gopher://x"}],
+    [
+        {"PIP_CERT": "/no/such.pem"},
+        {"PIP_CLIENT_CERT": "/no/such.pem"},
+        {"PIP_PROXY": "gopher://x"},
+        {"PIP_EXTRA_INDEX_URL": "http://x:port/simple"},
+    ],
 )
 async def test_a_setting_that_can_not_be_used_is_named(
     library: Library, index: Index, environ: dict[str, str], setting: dict[str, str]

@@ -8,6 +8,7 @@ Format: ggml's docs/gguf.md, versions 2 and 3, little endian.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -33,8 +34,6 @@ VERSIONS = (2, 3)
 FIRST_READ_BYTES = 4 << 20
 MAX_SHOWN = 120
 REMEMBERED = 64
-
-_known: dict[tuple[str, int, int], Header] = {}
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -65,20 +64,19 @@ def read_header(path: Path) -> Header:
     try:
         if not path.is_file():
             raise _missing(path)
-        with path.open("rb") as file:
-            status = path.stat()
-            key = (str(path), status.st_size, status.st_mtime_ns)
-            if key not in _known:
-                header = _read(path, file, status.st_size)
-                if len(_known) >= REMEMBERED:
-                    _known.pop(next(iter(_known)))
-                _known[key] = header
-            return _known[key]
+        status = path.stat()
+        return _header(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelNotFound(
             f"{path} can't be read: {reason}", hint="make the file readable for you, or name another"
         ) from error
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _header(path: Path, size: int, mtime_ns: int) -> Header:
+    with path.open("rb") as file:
+        return _read(path, file, size)
 
 
 def _missing(path: Path) -> ModelNotFound:

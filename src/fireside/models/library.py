@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.cards import ModelCard
-from fireside.errors import ModelNotFound
+from fireside.errors import Conflict, ModelNotFound
 from fireside.models.gguf import read_header
 from fireside.models.references import Reference, parse
 from fireside.models.sources import SOURCES, Progress, PullProgress, Source
@@ -135,8 +135,11 @@ class Library:
         )
 
     def remove(self, reference: str) -> None:
-        """Delete a model that was fetched; Conflict for a person's own file, which stays."""
+        """Delete a model that was fetched; Conflict for a person's own file and during a fetch."""
         parsed = parse(reference)
+        fetching = self._fetching.get(str(parsed))
+        if fetching is not None and not fetching.task.done():
+            raise Conflict(f"{parsed} is being fetched", hint="wait for it, or stop it first")
         self._source(parsed.source).remove(parsed.name)
 
     def _is_here(self, parsed: Reference) -> bool:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import httpx
 
+from fireside.errors import ConfigError
+
 KEYRING_TIMEOUT_S = 60.0
 
 Origin = tuple[str, str, int | None]
@@ -28,6 +30,16 @@ def origin(url: httpx.URL) -> Origin:
     return url.scheme, url.host, url.port or {"http": 80, "https": 443}.get(url.scheme)
 
 
+def _address(place: str) -> httpx.URL:
+    try:
+        return httpx.URL(place)
+    except httpx.InvalidURL as error:
+        raise ConfigError(
+            f"pip's configuration names an index whose address is none: {error}",
+            hint="correct index-url, extra-index-url or find-links; see `pip config debug`",
+        ) from error
+
+
 class Credentials:
     """Logins from the URLs of the configuration, from netrc, and from keyring when a server asks."""
 
@@ -36,7 +48,7 @@ class Credentials:
         self._keyring = keyring
         self._places: dict[Origin, httpx.URL] = {}
         self._logins: dict[Origin, tuple[str, str]] = {}
-        for url in map(httpx.URL, places):
+        for url in map(_address, places):
             if url.host:
                 self._places.setdefault(origin(url), url)
                 if url.password:

@@ -5,6 +5,7 @@ Formats: PEP 503 (pages) and PEP 691 (JSON); folders and `file:` places as pip r
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncGenerator, Iterator
 from html.parser import HTMLParser
@@ -19,6 +20,7 @@ from fireside.models.sources.web import Failure, Web
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
 MAX_PAGE_BYTES = 32 << 20
+PAUSE_S = 0.25
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -53,10 +55,22 @@ async def find_wheel(
     places = sorted(pages, key=lambda place: _local(place) is None)
     for place in places:
         try:
-            for candidate in await _candidates(web, place, wheel):
-                yield candidate
+            candidates = await _asked_twice(web, place, wheel)
         except Failure as failure:
             yield failure
+            continue
+        for candidate in candidates:
+            yield candidate
+
+
+async def _asked_twice(web: Web, place: str, wheel: str) -> list[Candidate]:
+    try:
+        return await _candidates(web, place, wheel)
+    except Failure as failure:
+        if not failure.passing:
+            raise
+    await asyncio.sleep(PAUSE_S)
+    return await _candidates(web, place, wheel)
 
 
 async def _candidates(web: Web, place: str, wheel: str) -> list[Candidate]:
@@ -89,6 +103,8 @@ def _in_folder(local: Path, wheel: str) -> Iterator[Candidate]:
     if (local / wheel).is_file():
         yield Candidate(url=(local / wheel).absolute().as_uri(), path=local / wheel)
         return
+    if not local.exists() and not local.parent.exists():
+        raise Failure(f"there is no folder {local.parent}", hint="correct pip's index-url and find-links")
     page = local / "index.html" if local.is_dir() else local
     if not page.is_file():
         return
@@ -110,7 +126,7 @@ def _from_json(page: bytes | bytearray, base: str) -> list[Candidate]:
         raise Failure(f"{urlsplit(base).hostname} sends a listing that can't be read: {error}") from error
     return [
         Candidate(
-            url=urljoin(base, file.url), sha256=_sha256(file.hashes.get("sha256")), size_bytes=file.size
+            url=_joined(base, file.url), sha256=_sha256(file.hashes.get("sha256")), size_bytes=file.size
         )
         for file in files
     ]
@@ -135,16 +151,19 @@ class _Links(HTMLParser):
         target = dict(attrs).get("href")
         if not target:
             return
-        try:
-            url = urljoin(self._base, target.strip())
-            fragment = urlsplit(url).fragment
-        except ValueError:
-            return
+        url = _joined(self._base, target.strip())
         if tag == "base":
             self._base = url
         elif tag == "a":
-            sha256 = _sha256(fragment.removeprefix("sha256="))
-            self.found.append(Candidate(url=url.partition("#")[0], sha256=sha256))
+            address, _, fragment = url.partition("#")
+            self.found.append(Candidate(url=address, sha256=_sha256(fragment.removeprefix("sha256="))))
+
+
+def _joined(base: str, target: str) -> str:
+    try:
+        return urljoin(base, target)
+    except ValueError:
+        return ""
 
 
 def _sha256(text: str | None) -> str | None:

@@ -120,13 +120,14 @@ class Pull:
 
 async def is_expected(path: Path, model: ShelfModel, progress: Progress) -> bool:
     """Return whether the file is the model already, by its hash: one copied here by hand, say."""
+    if not _has_right_size(path, model):
+        return False
     progress(PullProgress("verifying", 0, model.size_bytes))
+    return await in_thread(lambda stop: sha256_of(path, stop)) == model.sha256
 
-    def compare(stop: threading.Event) -> bool:
-        right_size = path.is_file() and path.stat().st_size == model.size_bytes
-        return right_size and sha256_of(path, stop) == model.sha256
 
-    return await in_thread(compare)
+def _has_right_size(path: Path, model: ShelfModel) -> bool:
+    return path.is_file() and path.stat().st_size == model.size_bytes
 
 
 async def in_thread(work: Callable[[threading.Event], Result]) -> Result:

