@@ -186,7 +186,7 @@ def test_other_json_beside_a_renamed_export_is_left_aside(store: Store, tmp_path
         import_file(store, zipped(tmp_path / "o.zip", dict(others)))
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 @given(st.data())
 def test_no_damage_to_an_export_ends_in_anything_but_a_clear_error(data: st.DataObject) -> None:
     whole = bytearray(
@@ -204,6 +204,37 @@ def test_no_damage_to_an_export_ends_in_anything_but_a_clear_error(data: st.Data
         with contextlib.suppress(BadImport):
             assert import_file(store, path).conversations == store.counts().conversations
     store.close()
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.tuples(st.integers(0, 10_000), st.sampled_from([0, 1, 0x7F, 0xFF])), min_size=1, max_size=4)
+)
+def test_no_damage_to_a_zip_ends_in_anything_but_a_clear_error(damage: list[tuple[int, int]]) -> None:
+    store = Store.in_memory()
+    with tempfile.TemporaryDirectory() as folder:
+        contents = {f"conversations-{at}.json": json.dumps([chatgpt(f"c{at}", "Why?")]) for at in range(2)}
+        path = zipped(Path(folder, "e.zip"), dict(contents))
+        data = bytearray(path.read_bytes())
+        for at, byte in damage:
+            data[at % len(data)] = byte
+        path.write_bytes(data)
+        with contextlib.suppress(BadImport):
+            assert import_file(store, path).conversations <= 2
+    store.close()
+
+
+def test_members_without_a_name_and_places_beyond_the_end(store: Store, tmp_path: Path) -> None:
+    members: dict[str, str | bytes] = {"conversations.json": json.dumps([chatgpt("tea", "Why?")]), "x": ""}
+    data = zipped(tmp_path / "e.zip", members).read_bytes()
+    first, second = data.index(b"PK\x01\x02"), data.rindex(b"PK\x01\x02")
+    nameless = tmp_path / "nameless.zip"
+    nameless.write_bytes(data[: second + 28] + b"\0\0\1\0" + data[second + 32 :])
+    assert import_file(store, nameless) == ImportSummary(1, 1, 0)
+    beyond = tmp_path / "beyond.zip"
+    beyond.write_bytes(data[: first + 42] + b"\xff\xff\xff\x7f" + data[first + 46 :])
+    with pytest.raises(BadImport, match="damaged"):
+        import_file(store, beyond)
 
 
 def test_an_empty_export_is_no_error(store: Store, tmp_path: Path) -> None:

@@ -148,7 +148,7 @@ def _in_file(file: _CarefulFile, path: Path, limits: Limits) -> Iterator[tuple[D
         return
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise BadImport(
             f"{path.name} is a damaged zip: {error}",
             hint="download the export again; a zip that was cut off can't be read",
@@ -172,7 +172,7 @@ def _in_zip(archive: zipfile.ZipFile, name: str, size_bytes: int, limits: Limits
             sure,
         )
 
-    chosen, sure = _chosen({member.filename: member for member in members if not member.is_dir()})
+    chosen, sure = _chosen({member.filename: member for member in members})
     if not chosen:
         raise _nothing_inside(name, [member.filename for member in members])
     return tuple(document(member) for member in chosen)
@@ -194,7 +194,7 @@ def _member_blocks(
                 meter.took(len(block))
                 meter.compare(read_bytes, packed_bytes)
                 yield block
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, ValueError) as error:
         raise BadImport(
             f"{name} is damaged inside the archive: {error}",
             hint="download the export again; what was read before stays",
@@ -204,9 +204,18 @@ def _member_blocks(
 def _file_blocks(file: FileIO, meter: _Meter) -> Iterator[bytes]:
     meter.check()
     file.seek(0)
-    while block := file.read(BLOCK_BYTES):
+    while block := _block(file):
         meter.took(len(block))
         yield block
+
+
+def _block(file: FileIO) -> bytes:
+    try:
+        return file.read(BLOCK_BYTES) or b""
+    except OSError as error:
+        raise BadImport(
+            f"reading failed: {error.strerror}", hint="check the disk, then import again"
+        ) from error
 
 
 def _in_folder(folder: Path, limits: Limits) -> Iterator[Document]:
