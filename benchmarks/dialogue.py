@@ -1,8 +1,8 @@
 """The ten-question dialogue: Fireside beside the tutorial's loop around a transformers pipeline.
 
-`python benchmarks/dialogue.py --model SmolLM2.gguf --transformers-python /path/to/python` runs both on the same
-weights, Fireside's in its server and the loop in the other interpreter (which needs torch, transformers
-and gguf), with the same questions and exactly 64 tokens to each answer.
+`python benchmarks/dialogue.py --model SmolLM2.gguf --transformers-python /path/to/python` runs both
+on the same weights, Fireside's in its server and the loop in the other interpreter (which needs
+torch, transformers and gguf), with the same questions and 64 tokens to each answer.
 """
 
 from __future__ import annotations

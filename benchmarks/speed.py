@@ -22,12 +22,11 @@ import pexpect
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from serving import Served, environment, serving
-
 from fireside.engines.llamacpp import start
 from fireside.engines.protocol import Engine, ModelFile, Piece
 from fireside.messages import Sampling
 from fireside.settings import Settings
+from serving import Served, environment, serving
 
 QUESTION = "What is the capital of France?"
 STORY = "Write a long story about a fox who lives by the sea."
@@ -48,7 +47,9 @@ def timed_command(*arguments: str) -> float:
 
 def time_to_prompt(home: Path) -> float:
     begun = time.perf_counter()
-    child = pexpect.spawn(FIRESIDE[0], FIRESIDE[1:], env={**environment(home), "TERM": "xterm"}, encoding="utf-8")
+    child = pexpect.spawn(
+        FIRESIDE[0], FIRESIDE[1:], env={**environment(home), "TERM": "xterm"}, encoding="utf-8"
+    )
     child.expect("> ")
     spent = time.perf_counter() - begun
     child.sendeof()

@@ -62,7 +62,7 @@ def test_every_route_is_documented() -> None:
 
     reference = (ROOT / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
     paths = {
-        route.path  # type: ignore[attr-defined]
+        route.path
         for room in (conversations, maintenance, models, replies)
         for route in room.router.routes
     }

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fireside.engines.leases import Engines
 
 from fireside.app import App
+from fireside.engines.leases import Engines
 from fireside.runtime import Runtime
 from fireside.server.api import build
 from fireside.server.perimeter import Activity
