@@ -82,6 +82,7 @@ def test_the_environments_model_counts_for_new_conversations_only(monkeypatch: p
         (["--top-k", "3", "ask", "x"], b"ask"),
         (["chats", "export", "--format", "markdown"], b"Markdown"),
         (["nonsense"], b"nonsense"),
+        (["chats", "--json", "list"], b"list"),
     ],
 )
 def test_wrong_usage_ends_with_2_and_names_what_is_wrong(arguments: list[str], named: bytes) -> None:
@@ -102,8 +103,8 @@ def test_an_error_is_a_message_and_a_hint_on_standard_error() -> None:
 
 def test_the_version_and_the_help_load_neither_the_client_nor_rich() -> None:
     program = (
-        "import sys; from fireside.cli.main import run; sys.argv = ['fireside', '--help']; run(); "
-        "print([name for name in ('httpx', 'rich', 'prompt_toolkit', 'sqlalchemy') if name in sys.modules])"
+        "import sys; from fireside.cli.main import run; sys.argv = ['fireside', '--help']; assert run() == 0; "
+        "print([name for name in ('httpx', 'rich', 'prompt_toolkit', 'asyncio') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert done.stdout.splitlines()[-1] == b"[]"

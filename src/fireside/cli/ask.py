@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from contextlib import aclosing
 from typing import IO, TYPE_CHECKING
 
+import click
+
+from fireside.cli.flags import with_chat_flags
 from fireside.cli.languages import _
 from fireside.cli.options import ChatOptions
 from fireside.cli.output import print_json, write
@@ -25,8 +28,10 @@ MESSAGE_BYTES = 4_000_000
 """What the server takes in one message; more isn't read at all."""
 
 
+@click.command("ask", help=_("Ask one question and print the reply; standard input is added to it."))
+@click.argument("words", metavar="[TEXT]…", nargs=-1)
+@with_chat_flags
 def ask(words: Sequence[str], options: ChatOptions) -> None:
-    """Send the words, with standard input below them, and print the reply as it comes."""
     text = question(words, None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer)
     failure = run(lambda client: _ask(client, text, options))
     if failure is not None:

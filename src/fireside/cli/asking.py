@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-import typer
+import click
 
 from fireside.cli.languages import _
 from fireside.errors import BadRequest
@@ -22,4 +22,4 @@ def confirm(question: str, *, yes: bool) -> None:
     sys.stderr.flush()
     if sys.stdin.readline().strip().casefold() not in _YES:
         sys.stderr.write(_("nothing was changed") + "\n")
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-import typer
+import click
 
 from fireside.cli.asking import confirm
-from fireside.cli.flags import Json, Yes
+from fireside.cli.flags import Command, json_flag, list_unless_asked, yes_flag
 from fireside.cli.languages import _, _n
 from fireside.cli.running import run
 
@@ -18,24 +19,27 @@ if TYPE_CHECKING:
     from fireside.client.routes import AsyncClient
     from fireside.conversations import Conversation, SearchHit, Tree
 
-app = typer.Typer(help=_("List, search, export, import and delete chats."))
-Which = Annotated[str, typer.Argument(metavar="ID", help=_("An id, a part of one, or a title."))]
-Several = Annotated[list[str], typer.Argument(metavar="ID…", help=_("Ids, parts of ids, or titles."))]
-Limit = Annotated[int, typer.Option("--limit", "-n", min=1, help=_("How many at most."))]
+which_argument = click.argument("which", metavar="ID")
+several_argument = click.argument("which", metavar="ID…", nargs=-1, required=True)
 
 
-@app.callback(invoke_without_command=True)
-def chats(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_chats()
+def _limit_flag(default: int) -> Callable[[Command], Command]:
+    kind = click.IntRange(min=1)
+    return click.option("-n", "--limit", type=kind, default=default, show_default=True, help=_("How many."))
 
 
-@app.command("list", help=_("List conversations, the newest first."))
-def list_chats(
-    limit: Limit = 50,
-    trash: Annotated[bool, typer.Option("--trash", help=_("What lies in the trash."))] = False,
-    json: Json = False,
-) -> None:
+@click.group("chats", invoke_without_command=True)
+@json_flag
+@click.pass_context
+def chats(context: click.Context, json: bool) -> None:
+    list_unless_asked(context, list_chats, json=json)
+
+
+@chats.command("list", help=_("List conversations, the newest first."))
+@_limit_flag(50)
+@click.option("--trash", is_flag=True, help=_("What lies in the trash."))
+@json_flag
+def list_chats(limit: int, trash: bool, json: bool) -> None:
     from fireside.cli.lookup import short_id
     from fireside.cli.output import moment, print_json, print_table
 
@@ -58,10 +62,11 @@ async def _list(client: AsyncClient, limit: int, trash: bool) -> list[Conversati
     return listed
 
 
-@app.command("search", help=_("Search everything that was said."))
-def search_chats(
-    words: Annotated[list[str], typer.Argument(metavar="WORD…")], limit: Limit = 20, json: Json = False
-) -> None:
+@chats.command("search", help=_("Search everything that was said."))
+@click.argument("words", metavar="WORD…", nargs=-1, required=True)
+@_limit_flag(20)
+@json_flag
+def search_chats(words: tuple[str, ...], limit: int, json: bool) -> None:
     from fireside.cli.output import print_json
 
     hits = run(lambda client: client.search(" ".join(words), limit=limit))
@@ -86,8 +91,10 @@ def _print_hit(hit: SearchHit) -> None:
     write(f"{short_id(hit.conversation_id)}\t{moment(hit.created_at)}\t{title}\t{''.join(marked)}\n")
 
 
-@app.command("show", help=_("Show what was said on the branch that is open."))
-def show_chat(which: Which, json: Json = False) -> None:
+@chats.command("show", help=_("Show what was said on the branch that is open."))
+@which_argument
+@json_flag
+def show_chat(which: str, json: bool) -> None:
     from fireside.cli.output import print_json
 
     tree = run(lambda client: _tree(client, which))
@@ -125,16 +132,19 @@ def _print_branch(tree: Tree) -> None:
         say("\n" + "\n".join([f"{name}:{state}", *files, message.text]))
 
 
-@app.command("export", help=_("Write one conversation, or all of them, as JSON or Markdown."))
-def export_chats(
-    which: Annotated[str | None, typer.Argument(metavar="[ID]", help=_("All of them without one."))] = None,
-    style: Annotated[Literal["markdown", "json"], typer.Option("--format")] = "json",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help=_("Instead of standard output."))
-    ] = None,
-) -> None:
+@chats.command("export", help=_("Write one conversation, or all of them, as JSON or Markdown."))
+@click.argument("which", metavar="[ID]", required=False)
+@click.option("--format", "style", type=click.Choice(["markdown", "json"]), default="json", show_default=True)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("Instead of standard output."),
+)
+def export_chats(which: str | None, style: Literal["markdown", "json"], output: Path | None) -> None:
     if which is None and style == "markdown":
-        raise typer.BadParameter(_("all conversations are exported as JSON; name one for Markdown"))
+        raise click.UsageError(_("all conversations are exported as JSON; name one for Markdown"))
     from fireside.cli.output import receiving
 
     async def export(client: AsyncClient) -> None:
@@ -151,13 +161,10 @@ def export_chats(
     run(export)
 
 
-@app.command("import", help=_("Import conversations; importing twice changes nothing."))
-def import_chats(
-    file: Annotated[
-        Path, typer.Argument(help=_("An export of Fireside, ChatGPT or Claude: file, zip or folder."))
-    ],
-    json: Json = False,
-) -> None:
+@chats.command("import", help=_("Import what Fireside, ChatGPT or Claude exported; twice changes nothing."))
+@click.argument("file", type=click.Path(path_type=Path))
+@json_flag
+def import_chats(file: Path, json: bool) -> None:
     from fireside.cli.output import print_json, say
 
     summary = run(lambda client: _import(client, file))
@@ -187,12 +194,11 @@ async def _import(client: AsyncClient, file: Path) -> ImportSummary:
     raise ServerUnavailable(_("the server broke off"), hint=_("do it again: nothing is imported twice"))
 
 
-@app.command("rm", help=_("Move conversations to the trash, from where `restore` brings them back."))
-def remove_chats(
-    which: Several,
-    forever: Annotated[bool, typer.Option("--forever", help=_("From the trash, for good."))] = False,
-    yes: Yes = False,
-) -> None:
+@chats.command("rm", help=_("Move conversations to the trash, from where `restore` brings them back."))
+@several_argument
+@click.option("--forever", is_flag=True, help=_("From the trash, for good."))
+@yes_flag
+def remove_chats(which: tuple[str, ...], forever: bool, yes: bool) -> None:
     from fireside.cli.output import say
 
     if forever:
@@ -213,8 +219,9 @@ def remove_chats(
             say(_("moved to the trash; `fireside chats restore {id}` brings it back", id=conversation_id))
 
 
-@app.command("restore", help=_("Bring conversations back from the trash."))
-def restore_chats(which: Several) -> None:
+@chats.command("restore", help=_("Bring conversations back from the trash."))
+@several_argument
+def restore_chats(which: tuple[str, ...]) -> None:
     from fireside.cli.output import say
 
     async def restore(client: AsyncClient) -> list[Conversation]:

@@ -3,69 +3,74 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
-import typer
+import click
 
 from fireside.cli.languages import _
 from fireside.cli.options import ChatOptions
 from fireside.client.defaults import model_of_environment, read_defaults
 from fireside.errors import BadRequest
 
+
+def _number(kind: type[int | float], name: str, help_: str) -> Callable[[Command], Command]:
+    return click.option(name, type=kind, metavar="NUMBER", help=help_)
+
+
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\"}
 
 
-def _flag(kind: object, help_: str, metavar: str | None = None, *names: str) -> object:
-    """Return the annotation of a flag, as typer reads it; without `names` it is called like its parameter."""
-    return Annotated[kind, typer.Option(*names, metavar=metavar, help=help_)]
+Command = Callable[..., Any]
 
+json_flag = click.option("--json", is_flag=True, help=_("Print JSON."))
+yes_flag = click.option("--yes", is_flag=True, help=_("Answer every question with yes."))
 
 _NAMED = {
-    "model": _flag(str | None, _("The model, e.g. file:/models/x.gguf."), "REF"),
-    "persona": _flag(str | None, _("A persona; `fireside personas` lists them."), "NAME"),
-    "system": _flag(str | None, _("What the model is told about itself."), "TEXT"),
-    "format": _flag(str | None, _("The model's own template, or `Alice: … Bob: …`."), "chat|transcript"),
-    "me": _flag(str | None, _("Your name."), "NAME"),
-    "you": _flag(str | None, _("The model's name."), "NAME"),
+    "model": click.option("--model", metavar="REF", help=_("The model, e.g. file:/models/x.gguf.")),
+    "persona": click.option(
+        "--persona", metavar="NAME", help=_("A persona; `fireside personas` lists them.")
+    ),
+    "system": click.option("--system", metavar="TEXT", help=_("What the model is told about itself.")),
+    "format": click.option(
+        "--format", metavar="chat|transcript", help=_("The model's own template, or `Alice: … Bob: …`.")
+    ),
+    "me": click.option("--me", metavar="NAME", help=_("Your name.")),
+    "you": click.option("--you", metavar="NAME", help=_("The model's name.")),
 }
-Json = Annotated[bool, typer.Option("--json", help=_("Print JSON."))]
-Yes = Annotated[bool, typer.Option("--yes", help=_("Answer every question with yes."))]
 _STOP = _("End the reply before this text; \\n and \\t are understood; may be repeated.")
 _SAMPLING = {
-    "temperature": _flag(float | None, _("0 always takes the likeliest token."), "NUMBER"),
-    "top_k": _flag(int | None, _("Choose among this many likeliest tokens."), "NUMBER"),
-    "top_p": _flag(float | None, _("… that together have this probability."), "NUMBER"),
-    "min_p": _flag(float | None, _("… that have this share of the likeliest's."), "NUMBER"),
-    "max_tokens": _flag(int | None, _("The longest reply, in tokens."), "NUMBER"),
-    "seed": _flag(int | None, _("The same seed gives the same reply."), "NUMBER"),
-    "stop": _flag(list[str] | None, _STOP, "TEXT"),
+    "temperature": _number(float, "--temperature", _("0 always takes the likeliest token.")),
+    "top_k": _number(int, "--top-k", _("Choose among this many likeliest tokens.")),
+    "top_p": _number(float, "--top-p", _("… that together have this probability.")),
+    "min_p": _number(float, "--min-p", _("… that have this share of the likeliest's.")),
+    "max_tokens": _number(int, "--max-tokens", _("The longest reply, in tokens.")),
+    "seed": _number(int, "--seed", _("The same seed gives the same reply.")),
+    "stop": click.option("--stop", multiple=True, metavar="TEXT", help=_STOP),
 }
 _WHICH = {
-    "continue_last": _flag(bool, _("Go on with the last conversation."), None, "--continue", "-c"),
-    "conversation_id": _flag(
-        str | None, _("Go on with this one: its id, a part of it, or its title."), "ID", "--conversation"
+    "continue_last": click.option(
+        "-c", "--continue", "continue_last", is_flag=True, help=_("Go on with the last conversation.")
     ),
-    "temporary": _flag(bool, _("Keep nothing of this chat."), None, "--temporary"),
-    "json": Json,
-    "yes": Yes,
+    "conversation_id": click.option(
+        "--conversation",
+        "conversation_id",
+        metavar="ID",
+        help=_("Go on with this one: its id, a part of it, or its title."),
+    ),
+    "temporary": click.option("--temporary", is_flag=True, help=_("Keep nothing of this chat.")),
+    "json": json_flag,
+    "yes": yes_flag,
 }
-_SWITCHES = ("continue_last", "temporary", "json", "yes")
-_FLAGS = [
-    inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=False if name in _SWITCHES else None, annotation=flag
-    )
-    for name, flag in {**_NAMED, **_SAMPLING, **_WHICH}.items()
-]
+_FLAGS = {**_NAMED, **_SAMPLING, **_WHICH}
 
 
 def _read(given: Mapping[str, Any]) -> ChatOptions:
     which = {name: given[name] for name in _WHICH}
     if sum(map(bool, (given["continue_last"], given["conversation_id"], given["temporary"]))) > 1:
-        raise typer.BadParameter(_("choose one of --continue, --conversation and --temporary"))
+        raise click.UsageError(_("choose one of --continue, --conversation and --temporary"))
     sampling = {name: given[name] for name in _SAMPLING}
     sampling["stop"] = [unescaped(text) for text in given["stop"] or ()] or None
     named = {name: given[name] for name in _NAMED}
@@ -74,32 +79,39 @@ def _read(given: Mapping[str, Any]) -> ChatOptions:
     try:
         return ChatOptions(defaults=read_defaults(named, sampling), **which)
     except BadRequest as error:
-        raise typer.BadParameter(error.message) from error
+        raise click.UsageError(error.message) from error
 
 
-def no_flags() -> ChatOptions:
-    """Return what is read when no flag was given."""
-    return _read({flag.name: flag.default for flag in _FLAGS})
-
-
-def with_chat_flags(command: Callable[..., None]) -> Callable[..., None]:
+def with_chat_flags(command: Command) -> Command:
     """Give a command the shared flags: it is called with what they say as `options`."""
-    own = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in inspect.signature(command, eval_str=True).parameters.values()
-        if parameter.name != "options"
-    ]
 
-    @functools.wraps(command)
-    def reading(**given: Any) -> None:
-        options = _read({flag.name: given.pop(flag.name) for flag in _FLAGS})
-        command(**given, options=options)
+    def reading(**given: Any) -> Any:
+        options = _read({name: given.pop(name) for name in _FLAGS})
+        return command(**given, options=options)
 
-    del reading.__wrapped__
-    shown = [*own, *_FLAGS]
-    reading.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
-    reading.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
+    functools.update_wrapper(reading, command)
+    for flag in reversed(_FLAGS.values()):
+        flag(reading)
     return reading
+
+
+def list_unless_asked(context: click.Context, listing: click.Command, *, json: bool) -> None:
+    """Carry out `listing` for a group that was named without one of its commands."""
+    if context.invoked_subcommand is None:
+        context.invoke(listing, json=json)
+    elif json:
+        raise _misplaced(context)
+
+
+def refuse_misplaced(context: click.Context) -> None:
+    """Raise when a shared flag stands before the name of a command, where it would count for nothing."""
+    source = click.core.ParameterSource.COMMANDLINE
+    if any(context.get_parameter_source(name) is source for name in _FLAGS):
+        raise _misplaced(context)
+
+
+def _misplaced(context: click.Context) -> click.UsageError:
+    return click.UsageError(_("flags for `{command}` come behind it", command=context.invoked_subcommand))
 
 
 def unescaped(text: str) -> str:

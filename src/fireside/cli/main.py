@@ -1,81 +1,73 @@
 """The commands: what `fireside` can be asked for, and how every command ends.
 
-The modules of the commands import what is slow (the client, rich) inside their functions.
+A command's module is imported when it is asked for, and what is slow (the client, rich) inside its function.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from typing import Annotated
+from collections.abc import Mapping
 
-import typer
+import click
 
-from fireside.cli import chats, models, personas, server
-from fireside.cli.flags import no_flags, with_chat_flags
+from fireside import __version__
+from fireside.cli.flags import refuse_misplaced, with_chat_flags
 from fireside.cli.languages import _
 from fireside.cli.options import ChatOptions
+from fireside.cli.running import INTERRUPTED
 from fireside.errors import FiresideError
 
-app = typer.Typer(
-    name="fireside",
-    help=_("Talk with a language model that runs on your own machine."),
-    no_args_is_help=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich would take longer to draw the help than all the rest of it
-    add_completion=True,
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "ask": ("fireside.cli.ask:ask", _("Ask one question and print the reply.")),
+    "chats": ("fireside.cli.chats:chats", _("List, search, export, import and delete chats.")),
+    "personas": ("fireside.cli.personas:personas", _("List, show, create, edit and remove personas.")),
+    "models": ("fireside.cli.models:models", _("List, show, fetch and remove models.")),
+    "open": ("fireside.cli.server:open_page", _("Open the page in a browser.")),
+    "serve": ("fireside.cli.server:serve", _("Run the server until it is stopped.")),
+    "status": ("fireside.cli.server:status", _("Show address, model, memory and where the data lies.")),
+    "stop": ("fireside.cli.server:stop", _("Stop the server, once running replies have ended.")),
+    "backup": ("fireside.cli.server:backup", _("Write everything that was said into one file.")),
+    "restore": ("fireside.cli.server:restore", _("Put a backup in the place of the conversations.")),
+}
+"""Each command's place and what it does, so that the help needs none of them."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        place, does = COMMANDS[cmd_name]
+        module, _colon, name = place.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), name)
+        command.help = command.help or does
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section(_("Commands")):
+            formatter.write_dl([(name, does) for name, (_place, does) in COMMANDS.items()])
+
+
+@click.group(
+    "fireside",
+    cls=_Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help=_("Talk with a language model that runs on your own machine. Without a command, the chat begins."),
 )
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from fireside import __version__
-
-        sys.stdout.write(f"fireside {__version__}\n")
-        raise typer.Exit
-
-
-@app.callback(invoke_without_command=True)
+@click.version_option(__version__, message="fireside %(version)s", help=_("Print the version."))
 @with_chat_flags
-def _chat(
-    context: typer.Context,
-    options: ChatOptions,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=_("Print the version."))
-    ] = False,
-) -> None:
+@click.pass_context
+def fireside(context: click.Context, options: ChatOptions) -> None:
     if context.invoked_subcommand is None:
         from fireside.cli.chat import run as run_chat
 
-        raise typer.Exit(run_chat(options))
-    if options != no_flags():
-        raise typer.BadParameter(
-            _("flags for `{command}` come behind it", command=context.invoked_subcommand)
-        )
-
-
-@app.command("ask", help=_("Ask one question and print the reply."))
-@with_chat_flags
-def _ask(
-    options: ChatOptions,
-    words: Annotated[
-        list[str] | None, typer.Argument(metavar="TEXT…", help=_("The question; standard input is added."))
-    ] = None,
-) -> None:
-    from fireside.cli.ask import ask
-
-    ask(words or [], options)
-
-
-app.add_typer(chats.app, name="chats")
-app.add_typer(personas.app, name="personas")
-app.add_typer(models.app, name="models")
-app.command("open", help=_("Open the page in a browser."))(server.open_page)
-app.command("serve", help=_("Run the server until it is stopped."))(server.serve)
-app.command("status", help=_("Show address, model, memory and where the data lies."))(server.status)
-app.command("stop", help=_("Stop the server, once running replies have ended."))(server.stop)
-app.command("backup", help=_("Write everything that was said into one file."))(server.backup)
-app.command("restore", help=_("Put a backup in the place of the conversations."))(server.restore)
+        context.exit(run_chat(options))
+    refuse_misplaced(context)
 
 
 def run() -> int:
@@ -84,18 +76,19 @@ def run() -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
-        app(prog_name="fireside")
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else 0
+        ended = fireside.main(prog_name="fireside", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
     except FiresideError as error:
         from fireside.cli.output import tell_error
 
         tell_error(error)
         return 1
-    except KeyboardInterrupt:
-        return 130
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
     except BrokenPipeError:
         # Nobody reads on; what is still buffered must not fail once more at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return ended if isinstance(ended, int) else 0

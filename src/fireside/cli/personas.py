@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from fireside.cli.asking import confirm
-from fireside.cli.flags import Json, Yes
+from fireside.cli.flags import json_flag, list_unless_asked, yes_flag
 from fireside.cli.languages import _
 from fireside.cli.running import run
 
@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from fireside.cards import Persona
     from fireside.client.routes import AsyncClient
 
-app = typer.Typer(help=_("List, show, create, edit and remove personas."))
-Name = Annotated[str, typer.Argument(metavar="NAME")]
+name_argument = click.argument("name")
 
 
-@app.callback(invoke_without_command=True)
-def personas(context: typer.Context) -> None:
-    if context.invoked_subcommand is None:
-        list_personas()
+@click.group("personas", invoke_without_command=True)
+@json_flag
+@click.pass_context
+def personas(context: click.Context, json: bool) -> None:
+    list_unless_asked(context, list_personas, json=json)
 
 
-@app.command("list", help=_("List the personas there are."))
-def list_personas(json: Json = False) -> None:
+@personas.command("list", help=_("List the personas there are."))
+@json_flag
+def list_personas(json: bool) -> None:
     from fireside.cli.output import print_json, print_table
 
     found = run(lambda client: client.personas())
@@ -38,8 +39,10 @@ def list_personas(json: Json = False) -> None:
     print_table((_("name"), _("description"), ""), rows, grows=1)
 
 
-@app.command("show", help=_("Print a persona as TOML."))
-def show_persona(name: Name, json: Json = False) -> None:
+@personas.command("show", help=_("Print a persona as TOML."))
+@name_argument
+@json_flag
+def show_persona(name: str, json: bool) -> None:
     from fireside.cli.output import print_json, say
 
     persona = run(lambda client: client.persona(name))
@@ -49,14 +52,13 @@ def show_persona(name: Name, json: Json = False) -> None:
         say(_toml(persona).rstrip("\n"))
 
 
-@app.command("new", help=_("Create a persona from a text, from TOML on standard input, or in your editor."))
-def new_persona(
-    name: Name,
-    description: Annotated[
-        str | None, typer.Argument(metavar="[TEXT]", help=_("What the model is told about itself."))
-    ] = None,
-    yes: Yes = False,
-) -> None:
+@personas.command(
+    "new", help=_("Create a persona from a text, from TOML on standard input, or in your editor.")
+)
+@name_argument
+@click.argument("description", metavar="[TEXT]", required=False)
+@yes_flag
+def new_persona(name: str, description: str | None, yes: bool) -> None:
     from fireside.cards import PERSONA_NAME, Persona
     from fireside.errors import BadRequest, Conflict
 
@@ -78,16 +80,19 @@ def new_persona(
         _edit(name, _toml(Persona(name=name, description=_("You are …"))))
 
 
-@app.command(
+@personas.command(
     "edit",
     help=_("Edit a persona in $EDITOR; of one that comes with the program you get a copy of your own."),
 )
-def edit_persona(name: Name) -> None:
+@name_argument
+def edit_persona(name: str) -> None:
     _edit(name, _toml(run(lambda client: client.persona(name))))
 
 
-@app.command("rm", help=_("Remove a persona of yours."))
-def remove_persona(name: Name, yes: Yes = False) -> None:
+@personas.command("rm", help=_("Remove a persona of yours."))
+@name_argument
+@yes_flag
+def remove_persona(name: str, yes: bool) -> None:
     from fireside.cli.output import say
 
     confirm(_("Remove the persona {name}?", name=name), yes=yes)

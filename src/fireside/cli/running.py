@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
+import click
 
 from fireside.cli.languages import _
 
@@ -32,7 +32,7 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED) from None
+        raise click.exceptions.Exit(INTERRUPTED) from None
 
 
 async def _with_client(work: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from fireside.cli.asking import confirm
-from fireside.cli.flags import Json, Yes
+from fireside.cli.flags import json_flag, yes_flag
 from fireside.cli.languages import _, _n
 from fireside.cli.running import run, wait_for
 
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
     from fireside.client.routes import AsyncClient
 
 
-def serve(
-    host: Annotated[str | None, typer.Option(help=_("The address to listen on."))] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help=_("0 takes any free port."))] = None,
-    started_by: Annotated[Literal["serve", "command"], typer.Option(hidden=True)] = "serve",
-) -> None:
-    """Run the server until it is stopped."""
+@click.command("serve")
+@click.option("--host", metavar="ADDRESS", help=_("The address to listen on."))
+@click.option("--port", type=click.IntRange(0, 65535), metavar="NUMBER", help=_("0 takes any free port."))
+@click.option("--started-by", type=click.Choice(["serve", "command"]), default="serve", hidden=True)
+def serve(host: str | None, port: int | None, started_by: str) -> None:
     from fireside.errors import FiresideError
 
     try:
@@ -36,7 +35,7 @@ def serve(
         from fireside.client.background import LastWords
 
         sys.stderr.write(msgspec.json.encode(LastWords.of(error)).decode() + "\n")
-        raise typer.Exit(1) from error
+        raise click.exceptions.Exit(1) from error
 
 
 def _serve(host: str | None, port: int | None, started_by: str) -> None:
@@ -52,8 +51,9 @@ def _serve(host: str | None, port: int | None, started_by: str) -> None:
     serve_until_stopped(msgspec.structs.replace(settings, **named), home, started_by)
 
 
-def status(json: Json = False) -> None:
-    """Show address, model, memory and where the data lies."""
+@click.command("status")
+@json_flag
+def status(json: bool) -> None:
     from fireside.cli.output import print_json
 
     found = wait_for(_status())
@@ -125,8 +125,8 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}"
 
 
+@click.command("stop")
 def stop() -> None:
-    """Stop the server, once running replies have ended."""
     from fireside.cli.output import say
     from fireside.client.launch import stop_server
     from fireside.runtime import find
@@ -141,8 +141,8 @@ def stop() -> None:
     say(_("stopped the server at {address}", address=running.address))
 
 
+@click.command("open")
 def open_page() -> None:
-    """Open the page in a browser."""
     import webbrowser
 
     from fireside.cli.output import say
@@ -155,24 +155,19 @@ def open_page() -> None:
     webbrowser.open(where)
 
 
-def backup(file: Annotated[Path, typer.Argument(help=_("A file that doesn't exist yet."))]) -> None:
-    """Write everything that was said into one file.
-
-    The server may be in use meanwhile.
-    """
+@click.command("backup")
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
     from fireside.cli.output import say, size
 
     written = run(lambda client: client.backup(file))
     say(_("wrote {file} ({size})", file=file, size=size(written)))
 
 
-def restore(
-    file: Annotated[Path, typer.Argument(help=_("What `fireside backup` wrote."))], yes: Yes = False
-) -> None:
-    """Put a backup in the place of the conversations.
-
-    The present ones are kept beside it.
-    """
+@click.command("restore")
+@click.argument("file", type=click.Path(path_type=Path))
+@yes_flag
+def restore(file: Path, yes: bool) -> None:
     from fireside.cli.output import say
 
     confirm(_("Replace all conversations by those of {file}?", file=file), yes=yes)
