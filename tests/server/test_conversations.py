@@ -46,7 +46,8 @@ def test_every_reply_tells_the_seed_that_repeats_it(served: Served) -> None:
 def test_all_sampling_parameters_are_taken(served: Served) -> None:
     sampling = {
         "temperature": 0.8, "top_k": 20, "top_p": 0.9, "min_p": 0.02, "typical_p": 0.95,
-        "repeat_penalty": 1.1, "repeat_last_n": 32, "presence_penalty": 0.1, "frequency_penalty": 0.1, "max_tokens": 8, "seed": 3,
+        "repeat_penalty": 1.1, "repeat_last_n": 32, "presence_penalty": 0.1, "frequency_penalty": 0.1,
+        "max_tokens": 8, "seed": 3,
         "stop": ["zzz"],
     }  # fmt: skip
     record = served.ask(served.new_conversation(), "Hello", sampling=sampling)
