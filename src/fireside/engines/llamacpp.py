@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 import sys
@@ -16,7 +17,8 @@ from fireside.engines import loopback, machine
 from fireside.engines.child import Child
 from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
 from fireside.engines.llamacpp_stream import EventReader, Pieces, failure_in
-from fireside.engines.protocol import EngineInfo, Generated, LoadProgress, ModelFile
+from fireside.engines.protocol import EngineInfo, Generated, LoadProgress, ModelFile, Piece, Reading
+from fireside.engines.seen import Seen
 from fireside.errors import (
     BadRequest,
     EngineCrashed,
@@ -31,6 +33,13 @@ from fireside.settings import Settings
 
 COMMAND = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_child")
 PATIENCE_S = 60.0
+TILE_ROWS = 64
+"""From this many tokens at once llama.cpp's CPU attention takes another path (`flash_attn_ext_tiled`
+in ggml-cpu/ops.cpp), whose rounding differs: a prompt's last token is kept out of it by being read
+alone, so that a seed gives the same reply whether the prompt was read now or before."""
+SEQUENCES_SEEN = 8
+ANSWER_S = 120.0
+"""for rendering and tokenizing; a template that takes longer never ends"""
 DYING_S = 5.0
 """longer than a system takes to clear away a process whose connections are already closed"""
 BATCH = 256
@@ -156,12 +165,15 @@ def _missing_library(text: str) -> EngineUnavailable:
 class LlamaCppEngine:
     """A model loaded by llama.cpp; made by `start`."""
 
+    answer_s = ANSWER_S
+
     def __init__(self, child: Child, address: loopback.Address, key: str) -> None:
         self._child = child
         self._address = address
         self._key = key
         self._info: EngineInfo | None = None
         self._bos: tuple[int, ...] | None = None
+        self._seen = Seen(SEQUENCES_SEEN)
         self._spelled: dict[tuple[str, int, int], tuple[int, ...]] = {}
 
     async def introduce(self, model: ModelFile, settings: Settings, prepared: Prepared, began: float) -> None:
@@ -232,8 +244,27 @@ class LlamaCppEngine:
     async def generate(
         self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
     ) -> AsyncGenerator[Generated, None]:
-        asked = _completion(prompt, sampling, max_tokens)
-        reader, pieces = EventReader(), Pieces(self._recover, len(prompt))
+        cached: int | None = None
+        if self._seen.unread(prompt) >= TILE_ROWS:
+            reading = Pieces(self._recover, len(prompt))
+            async with aclosing(self._stream(_completion(prompt[:-1], sampling, 0), reading)) as events:
+                async for event in events:
+                    if isinstance(event, Reading):
+                        yield event
+            cached = reading.cached
+        pieces = Pieces(self._recover, len(prompt), cached=cached)
+        said: list[int] = []
+        try:
+            async with aclosing(self._stream(_completion(prompt, sampling, max_tokens), pieces)) as events:
+                async for event in events:
+                    if isinstance(event, Piece):
+                        said.extend(event.ids)
+                    yield event
+        finally:
+            self._seen.add((*prompt, *said))
+
+    async def _stream(self, asked: bytes, pieces: Pieces) -> AsyncGenerator[Generated, None]:
+        reader = EventReader()
         try:
             async with self._exchange("POST", "/completion", asked) as response:
                 if response.status != 200:
@@ -264,11 +295,17 @@ class LlamaCppEngine:
 
     async def _ask(self, method: str, path: str, body: bytes = b"") -> bytes:
         try:
-            async with self._exchange(method, path, body) as response:
+            async with asyncio.timeout(self.answer_s), self._exchange(method, path, body) as response:
                 answer = await response.read()
                 if response.status != 200:
                     raise failure_in(response.status, answer)
                 return answer
+        except TimeoutError:
+            await self._child.aclose()
+            raise EngineCrashed(
+                f"the engine gave no answer for {self.answer_s:g} seconds and was ended",
+                hint="ask again, or choose another model: this one's template may never end",
+            ) from None
         except loopback.Broken as error:
             raise await self._cut_off() from error
 

@@ -84,12 +84,16 @@ class EventReader:
 
 
 class Pieces:
-    """Turns chunks into Reading, Piece and Ended, and keeps count of the tokens."""
+    """Turns chunks into Reading, Piece and Ended, and keeps count of the tokens.
 
-    def __init__(self, recover: Recover, prompt_tokens: int) -> None:
+    `cached` is given where an earlier request has just read the prompt: it is what that one found.
+    """
+
+    def __init__(self, recover: Recover, prompt_tokens: int, *, cached: int | None = None) -> None:
         self._recover = recover
         self._prompt_tokens = prompt_tokens
-        self._cached: int | None = None
+        self._cached_before = cached
+        self.cached = cached
         self._told = 0
         self.ended = False
         self._held: tuple[int, ...] = ()
@@ -107,8 +111,12 @@ class Pieces:
         return await self._piece(chunk) if chunk.tokens_predicted else ()
 
     def _reading(self, progress: PromptProgress) -> Reading:
-        self._cached = progress.cache
-        return Reading(progress.total, progress.cache, progress.processed)
+        self._found(progress.cache)
+        return Reading(self._prompt_tokens, self.cached or 0, progress.processed)
+
+    def _found(self, cached: int) -> None:
+        if self._cached_before is None:
+            self.cached = cached
 
     async def _piece(self, chunk: Chunk) -> tuple[Generated, ...]:
         count = chunk.tokens_predicted - self._told
@@ -127,11 +135,11 @@ class Pieces:
         ends_turn = not limit and chunk.tokens_predicted == self._told
         held = self._held[:-1] if ends_turn else self._held
         if chunk.timings is not None and chunk.timings.cache_n is not None:
-            self._cached = chunk.timings.cache_n
+            self._found(chunk.timings.cache_n)
         ended = Ended(
             reason="length" if limit else "stop",
-            prompt_tokens=chunk.tokens_evaluated or self._prompt_tokens,
-            cached_tokens=self._cached,
+            prompt_tokens=self._prompt_tokens,
+            cached_tokens=self.cached,
             completion_tokens=chunk.tokens_predicted,
         )
         return (Piece(chunk.content, held), ended) if chunk.content or held else (ended,)
