@@ -50,7 +50,7 @@ class Served:
         return {"authorization": f"Bearer {self.runtime.token}"}
 
     def post(self, path: str, body: object = None, status: int = 201) -> Any:
-        response = self.http.post(f"/fireside/v1{path}", json=body or {})
+        response = self.http.post(f"/fireside/v1{path}", json=body or {}, headers=self.owner)
         assert response.status_code == status, response.text
         return response.json()
 

@@ -64,8 +64,24 @@ async def test_routes_of_the_owner_need_the_token(api: httpx.AsyncClient) -> Non
     by_path = {"content-type": "application/json"}
     refused = await api.post("/fireside/v1/import", content=b'{"path": "/etc/passwd"}', headers=by_path)
     assert refused.status_code == 403
-    refused = await api.post("/fireside/v1/models/pull", json={"reference": "file:/etc/passwd"})
-    assert refused.status_code == 403
+
+
+@pytest.mark.parametrize("reference", ["file:/etc/passwd", "/etc/passwd", "/etc/../etc/passwd"])
+async def test_only_the_owner_names_files_as_models(api: httpx.AsyncClient, reference: str) -> None:
+    chat = (await api.post("/fireside/v1/conversations", json={})).json()["id"]
+    asked = [
+        await api.post("/fireside/v1/models/pull", json={"reference": reference}),
+        await api.get("/fireside/v1/models/show", params={"reference": reference}),
+        await api.post("/fireside/v1/conversations", json={"defaults": {"model": reference}}),
+        await api.patch(f"/fireside/v1/conversations/{chat}", json={"defaults": {"model": reference}}),
+        await api.post(
+            f"/fireside/v1/conversations/{chat}/messages", json={"text": "Hi", "model": reference}
+        ),
+    ]
+    assert [answer.status_code for answer in asked] == [403] * len(asked)
+    owner = {"authorization": "Bearer the-token"}
+    shown = await api.get("/fireside/v1/models/show", params={"reference": reference}, headers=owner)
+    assert shown.json()["error"]["code"] == "model_damaged"
 
 
 HOSTILE: list[tuple[bytes, str | None]] = [

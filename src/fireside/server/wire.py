@@ -10,6 +10,7 @@ from fastapi.params import Depends as Dependency
 
 from fireside.app import App
 from fireside.errors import BadRequest, Forbidden
+from fireside.models.references import parse as parse_reference
 from fireside.server.errors import ErrorAnswer
 
 T = TypeVar("T")
@@ -76,6 +77,21 @@ def is_owner(request: Request) -> bool:
     return owns
 
 
+def guard_model(request: Request, reference: str | None) -> None:
+    """Let only this person's own programs name files as models; the configured one is known to all."""
+    app: App = request.app.state.fireside
+    if reference is None or reference == app.settings.model or is_owner(request):
+        return
+    if parse_reference(reference).source not in FETCHED:
+        raise Forbidden(
+            "only this person's own programs may name a file as the model",
+            hint="use the fireside command, or set `model` in the settings",
+            param="model",
+        )
+
+
+FETCHED = ("pypi", "hf")
+"""Sources that don't touch files which are here already."""
 Fireside = Annotated[App, Depends(the_app)]
 OWNER: list[Dependency] = [Depends(owner_only)]
 
@@ -106,9 +122,7 @@ def describe_schemas() -> dict[str, Any]:
     Done when somebody asks for the document, not when the routes are imported.
     """
     kinds = [kind for _, kind in _undescribed]
-    schemas, components = msgspec.json.schema_components(
-        kinds, ref_template="#/components/schemas/{name}"
-    )
+    schemas, components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
     for (described, _), schema in zip(_undescribed, schemas, strict=True):
         described["schema"] = schema
     return components

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from msgspec import UNSET, UnsetType
 
 from fireside.conversations import Conversation, ConversationPage, SearchHit, Tree
 from fireside.messages import Defaults, Value
-from fireside.server.wire import Fireside, answer, body, shows
+from fireside.server.wire import Fireside, answer, body, guard_model, shows
 from fireside.store.exports import export_all, export_json, export_markdown
 
 router = APIRouter(prefix="/fireside/v1", tags=["conversations"])
@@ -41,7 +41,10 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 
 
 @router.post("/conversations", **shows(Conversation, 201, takes=NewConversation))
-def create(app: Fireside, wanted: Annotated[NewConversation, body(NewConversation)]) -> Response:
+def create(
+    app: Fireside, request: Request, wanted: Annotated[NewConversation, body(NewConversation)]
+) -> Response:
+    guard_model(request, wanted.defaults.model)
     created = app.create_conversation(wanted.title, wanted.defaults, temporary=wanted.temporary)
     return answer(created, 201)
 
@@ -70,11 +73,13 @@ def show(app: Fireside, conversation_id: str) -> Response:
 @router.patch("/conversations/{conversation_id}", **shows(Conversation, takes=ConversationChange))
 def change(
     app: Fireside,
+    request: Request,
     conversation_id: str,
     wanted: Annotated[ConversationChange, body(ConversationChange)],
 ) -> Response:
     store = app.store_of(conversation_id)
     if isinstance(wanted.defaults, Defaults):
+        guard_model(request, wanted.defaults.model)
         app.resolve(wanted.defaults)
     changed = store.update_conversation(
         conversation_id,

@@ -10,10 +10,9 @@ from fastapi import APIRouter, Request, Response
 
 from fireside.app import progress_to
 from fireside.cards import ModelCard, Persona
-from fireside.errors import Forbidden
 from fireside.messages import Value
 from fireside.server.streams import Tell, tell_progress
-from fireside.server.wire import Fireside, answer, body, is_owner, shows
+from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
 router = APIRouter(prefix="/fireside/v1", tags=["models and personas"])
 
@@ -44,14 +43,14 @@ def listing(app: Fireside) -> Response:
 
 
 @router.get("/models/show", **shows(ModelCard))
-def show(app: Fireside, reference: str) -> Response:
+def show(app: Fireside, request: Request, reference: str) -> Response:
+    guard_model(request, reference)
     return answer(app.model(reference))
 
 
 @router.post("/models/pull", **shows(None, takes=Pull))
 async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pull)]) -> Response:
-    if wanted.reference.startswith(("file:", "https:", "http:")) and not is_owner(request):
-        raise Forbidden("files are named by this person's own programs only", hint="use the fireside command")
+    guard_model(request, wanted.reference)
     await asyncio.to_thread(app.library.card, wanted.reference)
 
     async def work(tell: Tell) -> Pulled:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from msgspec import UNSET, Meta, UnsetType
 
@@ -25,7 +25,7 @@ from fireside.messages import (
     TextPart,
     Value,
 )
-from fireside.server.wire import Fireside, answer, body, shows
+from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
 router = APIRouter(prefix="/fireside/v1", tags=["replies"])
 
@@ -71,21 +71,29 @@ class Replied(msgspec.Struct, frozen=True):
 
 @router.post("/conversations/{conversation_id}/messages", **shows(Posted, 201, takes=NewMessage))
 async def post(
-    app: Fireside, conversation_id: str, wanted: Annotated[NewMessage, body(NewMessage)]
+    app: Fireside,
+    request: Request,
+    conversation_id: str,
+    wanted: Annotated[NewMessage, body(NewMessage)],
 ) -> Response:
+    guard_model(request, wanted.model)
     message, reply = await app.post(conversation_id, wanted.message(), wanted.defaults(), wanted.parent_id)
     return answer(Posted(message, reply), 201)
 
 
 @router.post("/messages/{message_id}/regenerate", **shows(Replied, 201, takes=Answering))
 async def regenerate(
-    app: Fireside, message_id: str, wanted: Annotated[Answering, body(Answering)]
+    app: Fireside, request: Request, message_id: str, wanted: Annotated[Answering, body(Answering)]
 ) -> Response:
+    guard_model(request, wanted.model)
     return answer(Replied(await app.regenerate(message_id, wanted.defaults())), 201)
 
 
 @router.post("/messages/{message_id}/continue", **shows(Replied, 201, takes=Answering))
-async def go_on(app: Fireside, message_id: str, wanted: Annotated[Answering, body(Answering)]) -> Response:
+async def go_on(
+    app: Fireside, request: Request, message_id: str, wanted: Annotated[Answering, body(Answering)]
+) -> Response:
+    guard_model(request, wanted.model)
     return answer(Replied(await app.continue_reply(message_id, wanted.defaults())), 201)
 
 
