@@ -17,6 +17,8 @@ from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable
 LINES_KEPT = 600
 LINE_CHARACTERS = 400
 WORDS_SHOWN = 4
+LAST_LINES = 40
+"""What was said before these is an older story than the death."""
 LOOK_S = 0.1
 LEAVING_S = 5.0
 UNMEASURED_PATIENCE = 10
@@ -27,7 +29,9 @@ _NO_MEMORY = re.compile(
     r"|out of memory|MemoryError|resource temporarily unavailable",
     re.IGNORECASE,
 )
-_COMPLAINT = re.compile(r"^[\d.]+ E |error|terminate called|what\(\):|\bfailed\b", re.IGNORECASE)
+_COMPLAINT = re.compile(
+    r"^[\d.]+ E |error|terminate called|what\(\):|\bfailed\b|\bcannot\b|abort", re.IGNORECASE
+)
 _STAMP = re.compile(r"^[\d.]+ [A-Z] ")
 
 
@@ -85,13 +89,17 @@ class Child:
 
     def last_words(self) -> str:
         """Return what a person should read of its last lines: complaints if there are any."""
-        complaints = [line for line in self._words if _COMPLAINT.search(line)]
-        chosen = complaints[:WORDS_SHOWN] or list(self._words)[-WORDS_SHOWN:]
+        last = self._last_lines()
+        complaints = [line for line in last if _COMPLAINT.search(line)]
+        chosen = complaints[:WORDS_SHOWN] or last[-WORDS_SHOWN:]
         return "; ".join(_STAMP.sub("", line).strip() for line in chosen) or "it said nothing"
+
+    def _last_lines(self) -> list[str]:
+        return list(self._words)[-LAST_LINES:]
 
     def short_of_memory(self) -> bool:
         """Return whether its last words, or the system, say that memory ran out."""
-        if any(_NO_MEMORY.search(line) for line in self._words):
+        if any(_NO_MEMORY.search(line) for line in self._last_lines()):
             return True
         killed = machine.kills_for_memory()
         was_killed = self._process.returncode == -getattr(signal, "SIGKILL", 9)

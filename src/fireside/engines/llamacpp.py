@@ -16,6 +16,7 @@ import msgspec
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
 from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
+from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_stream import EventReader, Pieces, failure_in
 from fireside.engines.protocol import EngineInfo, Generated, LoadProgress, ModelFile, Piece, Reading
 from fireside.engines.seen import Seen
@@ -23,8 +24,6 @@ from fireside.errors import (
     BadRequest,
     EngineCrashed,
     EngineError,
-    EngineOutOfMemory,
-    EngineUnavailable,
     ModelDamaged,
     NoTemplate,
 )
@@ -46,7 +45,6 @@ BATCH = 256
 PROMPT_CACHE_MIB = 512
 
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
-_LIBRARY = re.compile(r"(lib[\w+.-]+?\.(?:so[.\d]*|dylib)|[\w.-]+\.dll)")
 _OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
 _BRANDS = {"NVIDIA": "CUDA", "AMD": "ROCm or Vulkan", "Apple": "Metal"}
 
@@ -126,40 +124,7 @@ async def _hear(
             case Listening() as listening if prepared is not None:
                 return prepared, listening
             case Refused() as refused:
-                raise await _refusal(child, model, refused)
-
-
-async def _refusal(child: Child, model: ModelFile, refused: Refused) -> EngineError | ModelDamaged:
-    crash = await child.death()
-    if refused.what == "library":
-        return _missing_library(refused.text)
-    if refused.what == "memory" or isinstance(crash, EngineOutOfMemory):
-        return EngineOutOfMemory(
-            f"there is not enough memory to load {model.reference}",
-            hint=f"close other programs, or choose a smaller model or context_length; {child.last_words()}",
-        )
-    return ModelDamaged(
-        f"the engine can't load {model.reference}: {child.last_words()}",
-        hint=f"fetch the model again, or choose another; the file is {model.path}",
-    )
-
-
-def _missing_library(text: str) -> EngineUnavailable:
-    """
-    >>> _missing_library("libgomp.so.1: cannot open shared object file: No such file").hint
-    'install it: `apt install libgomp1` (Debian, Ubuntu), `dnf install libgomp` (Fedora, RHEL)'
-    """
-    found = _LIBRARY.search(text)
-    name = found.group(1) if found else ""
-    if name.startswith("libgomp"):
-        hint = "install it: `apt install libgomp1` (Debian, Ubuntu), `dnf install libgomp` (Fedora, RHEL)"
-    elif name.startswith("libstdc++"):
-        hint = "install it: `apt install libstdc++6` (Debian, Ubuntu), `dnf install libstdc++` (Fedora, RHEL)"
-    elif name:
-        hint = f"install the package of your system that contains {name}"
-    else:
-        hint = "install Fireside anew: `pip install --force-reinstall fireside`"
-    return EngineUnavailable(f"the engine's library can't be loaded: {text}", hint=hint)
+                raise await refusal(child, model, refused)
 
 
 class LlamaCppEngine:

@@ -101,7 +101,10 @@ class Pieces:
 
     async def read(self, data: bytes) -> tuple[Generated, ...]:
         """Return what one event says, nothing for the ones that say nothing new."""
-        chunk = _chunks.decode(data)
+        try:
+            chunk = _chunks.decode(data)
+        except msgspec.DecodeError as error:
+            raise EngineError(f"the engine sent what can't be read: {error}", hint="ask again") from error
         if chunk.error is not None:
             raise as_error(chunk.error)
         if chunk.prompt_progress is not None:

@@ -49,7 +49,11 @@ class Response:
             data = await self._reader.read(READ_BYTES)
             if not data:
                 raise Broken("the connection ended in the middle of an answer")
-            yield self._body.feed(data)
+            try:
+                piece = self._body.feed(data)
+            except ValueError as error:
+                raise Broken("the answer's body is cut wrongly") from error
+            yield piece
 
     async def read(self) -> bytes:
         return b"".join([piece async for piece in self.pieces()])
