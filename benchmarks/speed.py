@@ -50,7 +50,7 @@ def time_to_prompt(home: Path) -> float:
     child = pexpect.spawn(
         FIRESIDE[0], FIRESIDE[1:], env={**environment(home), "TERM": "xterm"}, encoding="utf-8"
     )
-    child.expect("> ")
+    child.expect(r"\x1b\[\?2004h[^>]*>")
     spent = time.perf_counter() - begun
     child.sendeof()
     child.expect(pexpect.EOF)
