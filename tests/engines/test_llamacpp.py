@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -196,9 +197,10 @@ async def slots_in_use(engine: LlamaCppEngine) -> int:
     return sum(slot.is_processing for slot in msgspec.json.decode(answer, type=list[Slot]))
 
 
-async def wait_for_slots_in_use(engine: LlamaCppEngine, wanted: int) -> None:
-    async with asyncio.timeout(20):
-        while await slots_in_use(engine) != wanted:
+async def wait_for_slots_in_use(engine: LlamaCppEngine, wanted: Callable[[int], bool]) -> None:
+    """Wait a little: less than it takes to end what the tests below abandon."""
+    async with asyncio.timeout(5):
+        while not wanted(await slots_in_use(engine)):
             await asyncio.sleep(0.02)
 
 
@@ -207,14 +209,14 @@ async def test_closing_a_reply_frees_its_slot_and_leaves_the_other_alone(
     engine: LlamaCppEngine, *, while_reading: bool
 ) -> None:
     other = asyncio.create_task(generated(engine, await prompt_for(engine, "Count."), max_tokens=300))
-    await wait_for_slots_in_use(engine, 1)
+    await wait_for_slots_in_use(engine, lambda used: used == 1)
     prompt = (321,) * 1000 if while_reading else (321,) * 10
     unending = Sampling(temperature=0.0, repeat_penalty=1.0)
     async with aclosing(engine.generate(prompt, unending, max_tokens=1000)) as events:
         async for event in events:
             if while_reading or isinstance(event, Piece):
                 break
-    await wait_for_slots_in_use(engine, 0 if other.done() else 1)
+    await wait_for_slots_in_use(engine, lambda used: used == (not other.done()))
     reply = await other
     assert end_of(reply).completion_tokens in (300, len(ids_in(reply)) + 1)
     assert await slots_in_use(engine) == 0
