@@ -50,7 +50,7 @@ def path_to(parents: dict[str, str | None], id_: str | None) -> list[str]:
 
 
 @given(steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_the_store_agrees_with_a_plain_tree(script: list[tuple[int, str]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fireside.db"

@@ -36,10 +36,11 @@ def copy(database: Path, to: Path) -> int:
     partial.unlink(missing_ok=True)
     make_file(partial)
     try:
-        with translated(to), closing(connect(database, mode="ro")) as connection:
-            connection.execute("VACUUM INTO ?", (str(partial),))
-        _sync(partial)
-        _publish(partial, to)
+        with translated(to):
+            with closing(connect(database, mode="ro")) as connection:
+                connection.execute("VACUUM INTO ?", (str(partial),))
+            _sync(partial)
+            _publish(partial, to)
     finally:
         partial.unlink(missing_ok=True)
     return to.stat().st_size

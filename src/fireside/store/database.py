@@ -133,13 +133,9 @@ def make_file(path: Path) -> None:
     if _size(path) == 0 and _size(log) > 0:
         # SQLite would throw the log away, and it may hold the only copy of what was said last.
         raise damaged(path, f"it is gone, but its log {log.name} is there")
-    try:
+    with translated(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    except OSError as error:
-        raise StoreError(
-            f"{path} can't be opened: {error.strerror}", hint="check that its folder is there and writable"
-        ) from error
 
 
 def revision_of(path: Path) -> str | None:
@@ -169,7 +165,7 @@ def check(connection: sqlite3.Connection, path: Path, pragma: str = "integrity_c
 
 
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
+    return path.stat().st_size if path.is_file() else 0
 
 
 def _engine(creator: Any, begin: str, **pool: Any) -> Engine:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,14 +32,18 @@ def damaged(path: Path | None, why: str) -> StoreDamaged:
     return StoreDamaged(f"the database {path or ''} is damaged: {why}", hint=RESTORE_HINT)
 
 
+def _full(path: Path | None) -> StoreFull:
+    return StoreFull(
+        f"{path or 'the database'} can't be written: the disk is full",
+        hint="make room on the disk and try again; what was stored before is safe",
+    )
+
+
 def translate(error: sqlite3.Error, path: Path | None) -> StoreError:
     """Return our error for one of SQLite's; `path` is the database."""
     code = getattr(error, "sqlite_errorcode", 0)
     if code in _FULL or code & 0xFF in _FULL:
-        return StoreFull(
-            f"{path or 'the database'} can't be written: the disk is full",
-            hint="make room on the disk and try again; what was stored before is safe",
-        )
+        return _full(path)
     if code & 0xFF in _BUSY:
         return StoreBusy(
             f"the database {path or ''} is in use by another program",
@@ -51,9 +56,18 @@ def translate(error: sqlite3.Error, path: Path | None) -> StoreError:
     )
 
 
+def _of_system(error: OSError, path: Path | None) -> StoreError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return _full(path)
+    return StoreError(
+        f"{error.filename or path} can't be used: {error.strerror}",
+        hint="check that the folder is there and that it can be written",
+    )
+
+
 @contextmanager
 def translated(path: Path | None) -> Iterator[None]:
-    """Turn what SQLite and the reading of rows raise inside into errors of our tree."""
+    """Turn what SQLite, the file system and the reading of rows raise inside into errors of our tree."""
     try:
         yield
     except FiresideError:
@@ -64,6 +78,8 @@ def translated(path: Path | None) -> Iterator[None]:
         raise StoreBusy("too many readers at once", hint="try again in a moment") from error
     except sqlite3.Error as error:
         raise translate(error, path) from error
+    except OSError as error:
+        raise _of_system(error, path) from error
     except msgspec.MsgspecError as error:
         raise damaged(path, f"a row can't be read: {error}") from error
     except UnicodeEncodeError as error:

@@ -22,7 +22,8 @@ def replace(database: Database, source: Path, backups: Path) -> Path:
     SQLite copies within one transaction: who reads sees the old data or the new, and a power
     cut leaves one of the two.
     """
-    with database.quiet() as path, _checked_copy(source, path, backups) as fresh:
+    beside = database.path_of_file()
+    with translated(beside), _checked_copy(source, beside, backups) as fresh, database.quiet() as path:
         kept = backup.dated(backups, "before-restore")
         backup.copy(path, kept)
         with closing(connect(fresh)) as new, closing(connect(path)) as current:
@@ -35,7 +36,7 @@ def put_back(path: Path, source: Path, backups: Path) -> Path:
 
     Only for a database that no server uses.
     """
-    with _checked_copy(source, path, backups) as fresh:
+    with translated(path), _checked_copy(source, path, backups) as fresh:
         kept = backup.dated(backups, "damaged")
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         for companion in ("", *_COMPANIONS):
