@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -200,3 +201,18 @@ def test_a_damaged_model_is_told_and_the_server_stays(tmp_path: Path, smollm2: P
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "model_damaged")
         good = {"model": f"file:{smollm2}", "sampling": {"max_tokens": 3}}
         assert server.ask(chat, "Hi", **good)["status"] == "complete"
+
+
+def test_a_full_disk_is_507_and_passes(tmp_path: Path, smollm2: Path) -> None:
+    with serving(tmp_path, model=f"file:{smollm2}") as server:
+        chat = server.new_conversation(title="before")
+        pid, limit = server.process.pid, resource.RLIMIT_FSIZE
+        _, most = resource.prlimit(pid, limit)
+        resource.prlimit(pid, limit, ((tmp_path / "fireside.db-wal").stat().st_size, most))
+        path = f"/fireside/v1/conversations/{chat}/messages"
+        refused = server.http.post(path, json={"text": "x" * 300_000})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (507, "disk_full")
+        assert refused.json()["error"]["hint"]
+        assert server.get(f"/conversations/{chat}")["messages"] == []
+        resource.prlimit(pid, limit, (most, most))
+        assert server.ask(chat, "Hello", sampling={"max_tokens": 3})["status"] == "complete"
