@@ -41,7 +41,6 @@ ANSWER_S = 120.0
 """for rendering and tokenizing; a template that takes longer never ends"""
 DYING_S = 5.0
 """longer than a system takes to clear away a process whose connections are already closed"""
-BATCH = 256
 PROMPT_CACHE_MIB = 512
 
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
@@ -101,7 +100,6 @@ def _task(model: ModelFile, settings: Settings) -> Task:
         slots=settings.slots,
         threads=settings.threads or max(1, cores - 1),
         prompt_threads=settings.prompt_threads or cores,
-        batch=BATCH,
         prompt_cache_mib=PROMPT_CACHE_MIB,
     )
 
