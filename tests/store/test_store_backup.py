@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 from contextlib import closing
@@ -45,6 +47,18 @@ def test_a_backup_overwrites_nothing(store: Store, tmp_path: Path) -> None:
     with pytest.raises(Conflict):
         store.backup(existing)
     assert existing.read_text() == "precious"
+
+
+def test_a_file_system_without_hard_links_will_do(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(source: Path, to: Path) -> None:
+        raise OSError(errno.EPERM, "no hard links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert store.backup(tmp_path / "copy.db") > 0
+    with pytest.raises(Conflict):
+        store.backup(tmp_path / "copy.db")
 
 
 def test_a_backup_beside_a_busy_writer_is_consistent(store: Store, tmp_path: Path) -> None:

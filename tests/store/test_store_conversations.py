@@ -265,6 +265,8 @@ def test_an_import_is_listed_by_its_own_date(store: Store) -> None:
     store.add_imported(imported("chatgpt:future", updated_at=10**30))
     new = chat(store, "new")
     assert listed(store)[0] == new.id
+    store.add_imported(imported("chatgpt:today", updated_at=ids.now_ms() + 60_000))
+    assert listed(store)[1] == new.id, "one date far in the future doesn't spoil the order of the rest"
 
 
 def test_an_import_that_breaks_off_leaves_nothing(store: Store) -> None:

@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from fireside.conversations import ReplyStatus
 from fireside.errors import StoreBusy, StoreDamaged, StoreError
@@ -267,3 +268,14 @@ def test_many_threads_write_and_read_at_once(store: Store) -> None:
     assert failures == []
     assert store.conversation(conversation.id).messages_count == 240
     assert len(store.tree(conversation.id).messages) == 240
+
+
+def test_what_is_read_together_fits_together(store: Store, path: Path) -> None:
+    reading = database.Database(path)
+    with reading.reading() as connection:
+        before = connection.execute(sqlalchemy.text("SELECT count(*) FROM messages")).scalar_one()
+        chat(store)
+        assert connection.execute(sqlalchemy.text("SELECT count(*) FROM messages")).scalar_one() == before
+    with reading.reading() as connection:
+        assert connection.execute(sqlalchemy.text("SELECT count(*) FROM messages")).scalar_one() == before + 1
+    reading.close()

@@ -41,7 +41,7 @@ def _row(connection: Connection, new: str, imported: ImportedConversation) -> di
         "title": one_line(whole_characters(imported.title)) or title_of(whole_characters(first)),
         "created_at": _moment(imported.created_at),
         "updated_at": _moment(imported.updated_at),
-        # A date in the future would stay on top of everything that is said from now on.
+        # A date far in the future would drag the place of everything said later along with it.
         "activity": min(_moment(imported.updated_at), next_activity(connection, now)),
         "defaults": to_json(imported.defaults),
         "pinned": imported.pinned,
