@@ -9,10 +9,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from serving import environment, wait_for
 
 from fireside.runtime import is_held, read
 from fireside.settings import Home
+from serving import environment, wait_for
 
 
 @contextmanager

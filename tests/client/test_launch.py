@@ -112,10 +112,9 @@ async def test_a_large_log_is_put_aside(home: Home, monkeypatch: pytest.MonkeyPa
     assert (home.logs / "server.log.1").read_text() == "old words\n"
 
 
-async def test_a_file_in_the_present_folder_is_not_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_file_in_the_servers_folder_is_not_run(home: Home) -> None:
     home.data.mkdir(parents=True)
     (home.data / "fireside.py").write_text("raise SystemExit('not me')")
-    monkeypatch.chdir(home.data)
     await ensure_server(home)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from fireside.client.defaults import absolute_reference
 from fireside.errors import FiresideError, ServerUnavailable, from_code
+from fireside.runtime import Runtime
 from fireside.settings import Home
 
 LOG_LIMIT_BYTES = 1_000_000
@@ -63,6 +64,14 @@ class Background:
     @property
     def has_ended(self) -> bool:
         return self._child.poll() is not None
+
+    def is_surplus(self, running: Runtime) -> bool:
+        """Return whether `running` is another server than this one; on Windows that can't be told by ids."""
+        return sys.platform != "win32" and running.pid != self._child.pid
+
+    def end(self) -> None:
+        """End it: it would take the home over as soon as the server that was faster leaves."""
+        self._child.terminate()
 
     @property
     def log_bytes(self) -> int:

@@ -74,6 +74,8 @@ async def _start(home: Home) -> Runtime:
         # The lock isn't looked at here: a look holds it for an instant, and the child needs it now.
         found = runtime.read(home)
         if found is not None and found != before:
+            if child.is_surplus(found):
+                child.end()
             return found
         if child.has_ended:
             raise AlreadyRunning("another was faster") if runtime.is_held(home) else child.failure()

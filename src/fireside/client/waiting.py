@@ -107,11 +107,14 @@ class Chat:
 
 def _pieces(pieces: AsyncGenerator[str, None]) -> Iterator[str]:
     loop = _loop()
+    loop.begun.add(pieces)
     try:
         while (piece := loop.run(_next(pieces))) is not None:
             yield piece
     finally:
-        loop.run(pieces.aclose())
+        if pieces in loop.begun:
+            loop.begun.discard(pieces)
+            loop.run(pieces.aclose())
 
 
 async def _next(pieces: AsyncGenerator[str, None]) -> str | None:
@@ -119,9 +122,10 @@ async def _next(pieces: AsyncGenerator[str, None]) -> str | None:
 
 
 class _Loop:
-    """An event loop in a thread of its own."""
+    """An event loop in a thread of its own, and the replies that are being read on it."""
 
     def __init__(self) -> None:
+        self.begun: set[AsyncGenerator[str, None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fireside", daemon=True)
         self._thread.start()
@@ -130,15 +134,13 @@ class _Loop:
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Carry out `work` and return its result; an interruption cancels it and lets it tidy up first."""
         result: concurrent.futures.Future[T] = concurrent.futures.Future()
-        begun: list[asyncio.Task[None]] = []
+        begun: list[asyncio.Task[T]] = []
 
-        async def carry_out() -> None:
-            try:
-                result.set_result(await work)
-            except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
-                result.set_exception(error)
+        def begin() -> None:
+            begun.append(self._loop.create_task(work))
+            begun[0].add_done_callback(lambda task: _hand_over(task, result))
 
-        self._loop.call_soon_threadsafe(lambda: begun.append(self._loop.create_task(carry_out())))
+        self._loop.call_soon_threadsafe(begin)
         try:
             return result.result()
         except KeyboardInterrupt:
@@ -147,9 +149,22 @@ class _Loop:
             raise
 
     def close(self) -> None:
+        """Stop the replies that an ending program was still reading, and end the thread."""
+        for pieces in [*self.begun]:
+            self.begun.discard(pieces)
+            self.run(pieces.aclose())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_STOP_S)
         self._loop.close()
+
+
+def _hand_over(task: asyncio.Task[T], result: concurrent.futures.Future[T]) -> None:
+    if task.cancelled():
+        result.set_exception(asyncio.CancelledError())
+    elif error := task.exception():
+        result.set_exception(error)
+    else:
+        result.set_result(task.result())
 
 
 @functools.cache
