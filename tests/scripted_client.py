@@ -11,6 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.cards import EngineStatus, ImportSummary, ModelCard, Persona, ServerStatus
+from fireside.cli.chat.input import Cleared
 from fireside.cli.chat.session import Leave
 from fireside.client.routes import Sent
 from fireside.conversations import Conversation, ConversationPage, ReplyStatus, SearchHit, StoredMessage, Tree
@@ -159,15 +160,16 @@ class Said:
 
     def __init__(self) -> None:
         self.remember = True
-        self.lines: list[str | None] = []
+        self.lines: list[str | Cleared] = []
         self.prompts: list[tuple[str, str]] = []
         self.agrees = False
 
-    async def read(self, prompt: str, draft: str) -> str | None:
+    async def read(self, prompt: str, draft: str) -> str:
         self.prompts.append((prompt, draft))
-        if not self.lines:
-            raise Leave
-        return self.lines.pop(0)
+        line = self.lines.pop(0) if self.lines else Leave()
+        if isinstance(line, Exception):
+            raise line
+        return line
 
     async def confirm(self, question: str) -> bool:
         return self.agrees

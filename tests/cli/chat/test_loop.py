@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from fireside.cli.chat.input import Lines
+from fireside.cli.chat.input import Cleared, Lines
 from fireside.cli.chat.loop import converse, respond
 from fireside.cli.chat.session import Leave, Session
 from fireside.errors import BadRequest, EngineCrashed, ServerUnavailable, TooLarge
@@ -14,8 +14,10 @@ from fireside.events import Failed, Finished, Reasoning, ReceiptReady
 from fireside.messages import Receipt, Timings, Usage
 from scripted_client import Said, StandIn, Terminal
 
+EMPTY, TYPED = Cleared(had_text=False), Cleared(had_text=True)
 
-async def chat(session: Session, reader: Said, *lines: str | None) -> int:
+
+async def chat(session: Session, reader: Said, *lines: str | Cleared) -> int:
     reader.lines = list(lines)
     with pytest.raises(Leave) as left:
         await converse(session, ends_at_error=False)
@@ -59,12 +61,12 @@ async def test_a_script_ends_at_its_first_error(session: Session, reader: Said, 
 
 
 async def test_ctrl_c_twice_leaves_and_once_does_not(session: Session, reader: Said, server: StandIn) -> None:
-    assert await chat(session, reader, None, "Hi", None, None) == 130
+    assert await chat(session, reader, EMPTY, "Hi", EMPTY, TYPED, EMPTY) == 130
     assert len(server.messages) == 2
 
 
 async def test_ctrl_c_while_editing_keeps_the_message(session: Session, reader: Said) -> None:
-    assert await chat(session, reader, "Hi", "/edit", None) == 0
+    assert await chat(session, reader, "Hi", "/edit", TYPED) == 0
     assert session.editing is None
 
 

@@ -69,6 +69,7 @@ async def watch(session: Session, reply: StoredMessage) -> None:
             for task in stopping:
                 task.cancel()
     await _tell_notices(session)
+    session.screen.note("")
 
 
 async def _stop(session: Session, reply_id: str) -> None:

@@ -166,6 +166,7 @@ async def run(session: Session, text: str) -> None:
     found = _NAME.fullmatch(text.strip())
     command = table().get(found[1]) if found else None
     if found is None or command is None:
+        session.draft = text  # perhaps it was meant for the model
         raise unknown(text.split()[0].removeprefix("/"))
     if found[2] and not command.arguments:
         raise BadRequest(_("/{name} takes no argument", name=command.name))

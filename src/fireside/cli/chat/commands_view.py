@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.cells import cell_len
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -14,7 +15,7 @@ from fireside.cli.chat.screen import Screen
 from fireside.cli.chat.session import Session
 from fireside.cli.languages import _, _n
 from fireside.cli.visible import visible, visible_line
-from fireside.conversations import Tree
+from fireside.conversations import ReplyStatus, StoredMessage, Tree
 from fireside.errors import BadRequest, Conflict
 from fireside.messages import Receipt, Role
 
@@ -27,7 +28,7 @@ def columns(screen: Screen, rows: Sequence[tuple[str, str]]) -> None:
     if widest * 2 > screen.width:
         for left, right in rows:
             screen.say(left, "bold")
-            screen.say(f"  {right}")
+            screen.show(Padding(Text(visible(right)), (0, 0, 0, 2)))
         return
     table = Table.grid(padding=(0, 2))
     for left, right in rows:
@@ -121,5 +122,19 @@ def show_exchange(session: Session, tree: Tree, *, with_reply: bool = True) -> N
         more = ["…"] if len(lines) > _BRIEF_LINES else []
         before = f"{session.my_name or ''}> "
         session.screen.say(before + "\n  ".join([*lines[:_BRIEF_LINES], *more]), "dim")
-    if with_reply and branch and branch[-1].role is Role.ASSISTANT and branch[-1].text:
-        _show_reply(session, branch[-1].text)
+    if with_reply and branch and branch[-1].role is Role.ASSISTANT:
+        if branch[-1].text:
+            _show_reply(session, branch[-1].text)
+        _tell_ending(session, branch[-1])
+        session.screen.note("")
+
+
+def _tell_ending(session: Session, reply: StoredMessage) -> None:
+    match reply.status:
+        case ReplyStatus.STOPPED:
+            session.screen.note(_("stopped · /continue goes on, /regen asks again"))
+        case ReplyStatus.INTERRUPTED:
+            session.screen.note(_("interrupted · /continue goes on, /regen asks again"))
+        case ReplyStatus.FAILED:
+            reason = reply.failure.message if reply.failure else reply.status
+            session.screen.note(_("failed: {reason} · /regen asks again", reason=reason))

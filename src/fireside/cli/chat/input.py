@@ -26,13 +26,21 @@ from fireside.errors import BadRequest
 QUOTES = '"""'
 
 
+class Cleared(Exception):
+    """Ctrl-C was pressed at the prompt."""
+
+    def __init__(self, *, had_text: bool) -> None:
+        super().__init__(had_text)
+        self.had_text = had_text
+
+
 class Reader(Protocol):
     """Where messages and commands come from. With `remember` off, nothing goes into the history file."""
 
     remember: bool
 
-    async def read(self, prompt: str, draft: str) -> str | None:
-        """Return what was entered, None when Ctrl-C cleared it; Leave at the end of the input."""
+    async def read(self, prompt: str, draft: str) -> str:
+        """Return what was entered; Cleared for Ctrl-C, Leave at the end of the input."""
         ...
 
     async def confirm(self, question: str) -> bool: ...
@@ -64,9 +72,10 @@ def unquoted(text: str) -> str:
 class Keyboard:
     """A person at a terminal: history over sessions, completion, several lines."""
 
-    def __init__(self, history_file: Path, completer: Completer) -> None:
+    def __init__(self, history_file: Path, completer: Completer, *, is_bold: bool = True) -> None:
+        self._style = "bold" if is_bold else ""
         self._history = PrivateHistory(history_file)
-        self._session: PromptSession[str | None] = PromptSession(
+        self._session: PromptSession[str] = PromptSession(
             history=self._history,
             completer=completer,
             complete_while_typing=Condition(lambda: self._session.default_buffer.text.startswith("/")),
@@ -86,8 +95,8 @@ class Keyboard:
     def remember(self, remember: bool) -> None:
         self._history.is_kept = remember
 
-    async def read(self, prompt: str, draft: str) -> str | None:
-        message = FormattedText([("bold", visible_line(prompt))])
+    async def read(self, prompt: str, draft: str) -> str:
+        message = FormattedText([(self._style, visible_line(prompt))])
         default = Document(draft, len(draft))
         try:
             return await self._session.prompt_async(message, default=default)
@@ -122,7 +131,7 @@ def _keys() -> KeyBindings:
 
     @keys.add("c-c")
     def _clear(event: KeyPressEvent) -> None:
-        event.app.exit(result=None)
+        event.app.exit(exception=Cleared(had_text=bool(event.current_buffer.text)))
 
     return keys
 
@@ -159,7 +168,7 @@ class Lines:
         self._number = 0
         self._yes = yes
 
-    async def read(self, prompt: str, draft: str) -> str | None:
+    async def read(self, prompt: str, draft: str) -> str:
         text = self._line()
         while is_open(text):
             text += self._line(unclosed=True)

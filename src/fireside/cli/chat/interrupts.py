@@ -61,6 +61,7 @@ else:
         silent = termios.tcgetattr(descriptor)
         silent[0] &= ~termios.ICRNL
         silent[3] &= ~(termios.ECHO | termios.ICANON)
+        silent[3] |= termios.NOFLSH  # Ctrl-C must not throw away what was typed before it
         termios.tcsetattr(descriptor, termios.TCSANOW, silent)
         try:
             yield

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from fireside.cli.chat import commands
 from fireside.cli.chat.answering import INTERRUPTED, send
 from fireside.cli.chat.completion import CommandCompleter
-from fireside.cli.chat.input import Keyboard, Lines, Reader, unquoted
+from fireside.cli.chat.input import Cleared, Keyboard, Lines, Reader, unquoted
 from fireside.cli.chat.screen import Screen
 from fireside.cli.chat.session import Leave, Session
 from fireside.cli.chat.start import begin
@@ -46,7 +46,7 @@ async def _chat(options: ChatOptions) -> int:
         waiting.clear()
         completer = CommandCompleter()
         reader: Reader = (
-            Keyboard(home.data / "history", completer)
+            Keyboard(home.data / "history", completer, is_bold=screen.draws)
             if is_person
             else Lines(sys.stdin.buffer, yes=options.yes)
         )
@@ -68,25 +68,24 @@ async def converse(session: Session, *, ends_at_error: bool) -> None:
     cleared_before = False
     while True:
         draft, session.draft = session.draft, ""
-        text = await session.reader.read(prompt_of(session), draft)
-        if text is None:
-            _cleared(session, before=cleared_before, had_draft=bool(draft))
-            cleared_before = True
-            continue
-        cleared_before = False
         try:
+            text = await session.reader.read(prompt_of(session), draft)
+            cleared_before = False
             await respond(session, text)
+        except Cleared as cleared:
+            _tell_cleared(session, is_second=cleared_before and not cleared.had_text)
+            cleared_before = True
         except FiresideError as error:
             if ends_at_error:
                 raise
             session.screen.error(error)
 
 
-def _cleared(session: Session, *, before: bool, had_draft: bool) -> None:
+def _tell_cleared(session: Session, *, is_second: bool) -> None:
     if session.editing is not None:
         session.editing = None
         session.screen.note(_("the message stays as it was"))
-    elif before and not had_draft:
+    elif is_second:
         raise Leave(INTERRUPTED)
     else:
         session.screen.note(_("Ctrl-C again leaves, and so does Ctrl-D"))
@@ -100,11 +99,7 @@ def prompt_of(session: Session) -> str:
 async def respond(session: Session, text: str) -> None:
     """Do what one entered text asks for: a command, or a turn."""
     if commands.is_command(text):
-        try:
-            await commands.run(session, text)
-        except FiresideError:
-            session.draft = session.draft or text
-            raise
+        await commands.run(session, text)
         return
     message = unquoted(text.removeprefix("/") if text.startswith("//") else text)
     if message.strip() or session.files:

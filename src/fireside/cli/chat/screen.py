@@ -63,7 +63,7 @@ class Screen:
     def say(self, text: str = "", style: str | None = None) -> None:
         """Write lines of our own or of somebody else's; nothing in them is interpreted."""
         if self.draws:
-            self.console.print(visible(text), style=style, soft_wrap=True)
+            self.console.print(visible(text), style=style)
         else:
             self.write(visible(text) + "\n")
 
@@ -80,15 +80,13 @@ class Screen:
         """Write loudly what a person must know, the first time."""
         if text not in self._told:
             self._told.add(text)
-            self._errors.print("! " + visible_line(text), style="bold yellow", soft_wrap=True)
+            self._errors.print("! " + visible_line(text), style="bold yellow")
 
     def error(self, error: FiresideError) -> None:
         """Write the message, then what to do."""
-        self._errors.print(
-            _("error: {message}", message=visible(explained(error))), style="red", soft_wrap=True
-        )
+        self._errors.print(_("error: {message}", message=visible(explained(error))), style="red")
         if error.hint:
-            self._errors.print(_("hint: {hint}", hint=visible(error.hint)), style="dim", soft_wrap=True)
+            self._errors.print(_("hint: {hint}", hint=visible(error.hint)), style="dim")
 
     def write(self, text: str) -> None:
         """Write `text` as it is, at once."""

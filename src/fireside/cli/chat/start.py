@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from fireside.cli.chat.commands_answering import model_name
 from fireside.cli.chat.commands_chats import show_standing
 from fireside.cli.chat.commands_view import greet
 from fireside.cli.chat.first_model import fetch
 from fireside.cli.chat.session import Session
+from fireside.cli.chat.waiting import fitting
 from fireside.cli.languages import _
 from fireside.cli.lookup import find_conversation_id, find_last_id
 from fireside.cli.options import ChatOptions
+from fireside.cli.visible import visible_line
 from fireside.conversations import Tree
 from fireside.errors import FiresideError
+
+_NARROWEST_TITLE = 8
 
 
 async def begin(session: Session, options: ChatOptions, *, is_person: bool) -> None:
@@ -54,4 +60,6 @@ async def _present_model(session: Session, *, is_new: bool) -> None:
         session.screen.error(error)
         name = _("no model")
     title = session.conversation.title if session.conversation else ""
-    session.screen.note(" · ".join([name, *([title] if title else []), _("/help")]))
+    room = session.screen.width - cell_len(f"{name} ·  · /help")
+    shown = [fitting(visible_line(title), room)] if title and room > _NARROWEST_TITLE else []
+    session.screen.note(" · ".join([name, *shown, "/help"]))
