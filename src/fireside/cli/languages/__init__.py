@@ -2,7 +2,7 @@
 
 The English sentence is the key: `_("no model called {name}", name=name)`. A language is one file
 beside this one (`zh.py`) with `TEXTS`, from English sentence to translation, and `ERRORS`, from an
-error's code to a sentence. A sentence that has no translation is shown in English.
+error's code to a sentence. (A long one may be cut in two: `zh_chat.py` belongs to `zh.py`.) A sentence that has no translation is shown in English.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ def available() -> tuple[str, ...]:
     >>> available()
     ('en', 'zh')
     """
-    return tuple(sorted([ENGLISH, *(module.name for module in pkgutil.iter_modules(__path__))]))
+    files = (module.name for module in pkgutil.iter_modules(__path__) if "_" not in module.name)
+    return tuple(sorted([ENGLISH, *files]))
 
 
 def wanted(environ: Mapping[str, str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-TEXTS: dict[str, str] = {
+from fireside.cli.languages.zh_chat import TEXTS as CHAT
+
+TEXTS: dict[str, str] = CHAT | {
     "Ask one question and print the reply.": "提一个问题，输出回答。",
     "flags for `{command}` come behind it": "`{command}` 的选项要写在它后面",
     "Open the page in a browser.": "在浏览器中打开页面。",
