@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from fireside.cards import ModelCard
     from fireside.cli.chat.waiting import Waiting
 
+_NARROWEST = 8
 _STEERING = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -56,18 +58,35 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, grows: 
         for row in rows:
             write("\t".join(visible_line(cell) for cell in row) + "\n")
         return
-    from rich.table import Table
-    from rich.text import Text
+    from fireside.cli.chat.waiting import fitting
 
-    from fireside.cli.chat.screen import Screen
+    screen_width = shutil.get_terminal_size().columns
+    lines = [[visible_line(cell) for cell in line] for line in (titles, *rows)]
+    widths = _widths(lines, grows, screen_width)
+    for number, line in enumerate(lines):
+        cells = [_filled(cell, width) for cell, width in zip(line, widths, strict=True)]
+        text = fitting("  ".join(cells).rstrip(), screen_width)
+        is_title = number == 0 and can_colour(sys.stdout)
+        write(f"\x1b[1m{text}\x1b[0m\n" if is_title else f"{text}\n")
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, title in enumerate(titles):
-        is_wide = number == grows
-        table.add_column(title, no_wrap=True, overflow="ellipsis", ratio=1 if is_wide else None)
-    for row in rows:
-        table.add_row(*(Text(visible_line(cell)) for cell in row))
-    Screen().show(table)
+
+def _widths(lines: Sequence[Sequence[str]], grows: int, screen_width: int) -> list[int]:
+    """Return each column's width; the one that `grows` shrinks where the screen is too narrow."""
+    from rich.cells import cell_len
+
+    widths = [max(cell_len(cell) for cell in column) for column in zip(*lines, strict=True)]
+    over = sum(widths) + 2 * (len(widths) - 1) - screen_width
+    widths[grows] = max(widths[grows] - max(over, 0), _NARROWEST)
+    return widths
+
+
+def _filled(cell: str, width: int) -> str:
+    from rich.cells import cell_len
+
+    from fireside.cli.chat.waiting import fitting
+
+    shown = fitting(cell, width)
+    return shown + " " * (width - cell_len(shown))
 
 
 def print_fields(fields: Sequence[tuple[str, str | None]]) -> None:
