@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,8 @@ def test_status_without_a_server_starts_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["a\\", "\\x", "plain"])
 def test_other_backslashes_stay(text: str) -> None:
     assert unescaped(text) == text
+
+
+def test_the_version_is_the_projects() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert _fireside("--version").stdout.decode() == f"fireside {project['version']}\n"
