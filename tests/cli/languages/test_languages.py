@@ -81,6 +81,11 @@ def test_an_error_keeps_its_details_after_the_sentence() -> None:
     assert languages.explained(error) == "找不到模型 (no model x)"
 
 
+def test_an_error_of_the_terminal_itself_is_told_once() -> None:
+    languages.use("zh")
+    assert languages.explained(errors.Conflict(languages._("nothing was said yet"))) == "还没有说过什么"
+
+
 def test_an_unknown_language_is_english() -> None:
     languages.use("zh")
     languages.use("../../etc")

@@ -68,7 +68,8 @@ async def export(session: Session, argument: str) -> None:
     style = _STYLES.get(path.suffix.lower())
     if style is None:
         raise BadRequest(
-            _("the name must end with .md or .json"), hint=_("for example: {example}", example=f"{path}.md")
+            _("the name must end with .md or .json"),
+            hint=_("for example: {example}", example=path.with_suffix(".md")),
         )
     if session.conversation is None:
         raise Conflict(_("this conversation has not begun yet"), hint=_("write something first"))

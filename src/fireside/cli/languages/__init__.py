@@ -2,7 +2,8 @@
 
 The English sentence is the key: `_("no model called {name}", name=name)`. A language is one file
 beside this one (`zh.py`) with `TEXTS`, from English sentence to translation, and `ERRORS`, from an
-error's code to a sentence. (A long one may be cut in two: `zh_chat.py` belongs to `zh.py`.) A sentence that has no translation is shown in English.
+error's code to a sentence. A long one may be cut in two: `zh_chat.py` belongs to `zh.py`. A sentence that
+has no translation is shown in English.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ ENGLISH = "en"
 _VARIABLES = ("FIRESIDE_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 _current: ModuleType | None = None
 _is_chosen = False
+
+
+class Translated(str):
+    """A sentence in the person's language: an error that says one needs no other before it."""
+
+    __slots__ = ()
 
 
 def available() -> tuple[str, ...]:
@@ -59,7 +66,7 @@ def _(text: str, **values: object) -> str:
     'no chat called physics'
     """
     said = _texts().get(text, text)
-    return said.format(**values) if values else said
+    return Translated(said.format(**values) if values else said)
 
 
 def _n(one: str, many: str, count: int, **values: object) -> str:
@@ -73,7 +80,7 @@ def _n(one: str, many: str, count: int, **values: object) -> str:
     """
     texts = _texts()
     said = texts.get(one) or texts.get(many) or one if count == 1 else texts.get(many, many)
-    return said.format(count=count, **values)
+    return Translated(said.format(count=count, **values))
 
 
 def explained(error: FiresideError) -> str:
@@ -83,7 +90,9 @@ def explained(error: FiresideError) -> str:
     """
     _texts()
     sentence: str | None = _current.ERRORS.get(error.code) if _current else None
-    return f"{sentence} ({error.message})" if sentence else error.message
+    if sentence is None or isinstance(error.message, Translated):
+        return error.message
+    return f"{sentence} ({error.message})"
 
 
 def _texts() -> Mapping[str, str]:
