@@ -144,6 +144,20 @@ def test_a_backup_brings_back_what_was_there(fireside: Fireside, tmp_path: Path)
     assert "After the backup." not in titles
 
 
+def test_a_damaged_database_is_kept_and_a_backup_takes_its_place(
+    fireside: Fireside, cli_home: Home, tmp_path: Path
+) -> None:
+    _asked(fireside, "Before the damage.")
+    fireside("backup", tmp_path / "kept")
+    fireside("stop")
+    database = cli_home.data / "fireside.db"
+    database.write_bytes(b"damaged" * 1000)
+    assert "fireside restore" in fireside("chats", code=1).stderr
+    assert database.read_bytes().startswith(b"damaged")
+    fireside("restore", "--yes", tmp_path / "kept")
+    assert "Before the damage." in fireside("chats").stdout
+
+
 def test_models_are_listed_with_the_default_one(fireside: Fireside, smollm2: Path) -> None:
     cards = json.loads(fireside("models", "--json").stdout)
     assert [card["reference"] for card in cards if card["is_default"]] == [f"file:{smollm2}"]

@@ -171,7 +171,22 @@ def restore(file: Path, yes: bool) -> None:
     from fireside.cli.output import say
 
     confirm(_("Replace all conversations by those of {file}?", file=file), yes=yes)
-    restored = run(lambda client: client.restore(file))
-    conversations = _n("{count} conversation", "{count} conversations", restored.conversations)
+    count, kept = _restore(file.absolute())
+    conversations = _n("{count} conversation", "{count} conversations", count)
     say(_("restored {conversations} from {file}", conversations=conversations, file=file))
-    say(_("what was there before is kept at {path}", path=restored.kept))
+    say(_("what was there before is kept at {path}", path=kept))
+
+
+def _restore(file: Path) -> tuple[int, str]:
+    """Restore by the running server; without one at once, since a damaged database lets none start."""
+    from fireside.runtime import is_held
+    from fireside.settings import find_home, load_settings
+
+    home = find_home()
+    if is_held(home):
+        restored = run(lambda client: client.restore(file))
+        return restored.conversations, restored.kept
+    from fireside.server import offline
+
+    counts, kept = offline.restore(load_settings(home), home, file)
+    return counts.conversations, str(kept)
