@@ -129,7 +129,7 @@ def drawn(text: str, sizes: list[int], width: int, height: int) -> list[str]:
         reply, at = DrawnReply(screen_of(emulator), None), 0
         for size in sizes:
             reply.feed(text[at : at + size])
-            reply._draw()  # every state, not twelve of them a second
+            reply._draw()  # every state, not ten of them a second
             at += size
         reply.feed(text[at:])
         reply.close()
@@ -150,6 +150,11 @@ def test_in_the_end_the_same_stands_there_whatever_was_drawn_on_the_way(
 @given(st.text(st.sampled_from("ab 火😀-*_`#>|[]()<>\n1.~:\\"), max_size=120), st.lists(st.integers(1, 20)))
 def test_no_markup_breaks_the_drawing(text: str, sizes: list[int]) -> None:
     assert drawn(text, sizes, 24, 6) == drawn(text, [], 24, 500)
+
+
+def test_of_long_code_that_still_grows_the_end_is_shown_and_then_the_whole() -> None:
+    code = "```python\n" + "".join(f"x = {number}\n" for number in range(60)) + "```\n"
+    assert drawn(code, [7] * 60, 40, 10) == [*(f"x = {number}" for number in range(60)), ""]
 
 
 @pytest.mark.parametrize("width", [20, 30, 80])

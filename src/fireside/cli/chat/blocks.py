@@ -107,6 +107,16 @@ def _fence_at_margin(line: str) -> bool:
     return line.lstrip(" ").startswith(("```", "~~~")) and bool(_FENCE.match(line))
 
 
+def end_of(block: str, lines: int) -> str:
+    """Return what of an open block is enough to draw its last `lines` lines: of code, only its end.
+
+    >>> end_of("```py\\na\\nb\\nc\\n", 2)
+    '```py\\nb\\nc\\n'
+    """
+    first, *rest = block.splitlines(keepends=True) or [""]
+    return first + "".join(rest[-lines:]) if _fence_at_margin(first.rstrip("\n")) else block
+
+
 def begins_with_words(text: str) -> bool:
     """Return whether the first line is plain words, so that a name can stand before it.
 

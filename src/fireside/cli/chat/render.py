@@ -7,11 +7,11 @@ import re
 import time
 from typing import Protocol
 
-from fireside.cli.chat.blocks import Blocks, are_tight, begins_with_words
+from fireside.cli.chat.blocks import Blocks, are_tight, begins_with_words, end_of
 from fireside.cli.chat.screen import Screen
 from fireside.cli.visible import visible
 
-_DRAWS_PER_S = 12
+_DRAWS_PER_S = 10
 _SHARE = 0.2
 """Drawing may take this share of the time, however long a block gets."""
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+.!<>|~-])")
@@ -51,7 +51,7 @@ class PlainReply:
 
 
 class DrawnReply:
-    """Markdown. Drawn at most twelve times a second, and less often when a block takes long to draw."""
+    """Markdown. Drawn at most ten times a second, and less often when a block takes long to draw."""
 
     def __init__(self, screen: Screen, name: str | None) -> None:
         from fireside.cli.chat.drawing import OpenPart
@@ -83,7 +83,8 @@ class DrawnReply:
             self._timer = None
         begun_s = time.monotonic()
         self._print_finished()
-        self._part.draw(self._with_gap(self._blocks.open, self._lines(self._blocks.open)))
+        shown = end_of(self._blocks.open, self._screen.height)
+        self._part.draw(self._with_gap(shown, self._lines(shown)))
         now_s = time.monotonic()
         self._next_draw_s = now_s + max(1 / _DRAWS_PER_S, (now_s - begun_s) / _SHARE)
 
