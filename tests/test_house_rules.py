@@ -62,9 +62,7 @@ def test_every_route_is_documented() -> None:
 
     reference = (ROOT / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
     paths = {
-        route.path
-        for room in (conversations, maintenance, models, replies)
-        for route in room.router.routes
+        route.path for room in (conversations, maintenance, models, replies) for route in room.router.routes
     }
     said = re.sub(r"\{\w+\}", "{}", reference)
     assert [path for path in sorted(paths) if re.sub(r"\{\w+\}", "{}", path) not in said] == []
