@@ -145,7 +145,7 @@ def test_fields_that_are_missing_or_null() -> None:
 
 def test_one_odd_message_costs_only_itself() -> None:
     empty = {"author": None, "content": None, "metadata": None, "create_time": None}
-    huge = {"weight": 10**400, "metadata": {"tokens": 10**400}}
+    huge: dict[str, Any] = {"weight": 10**400, "metadata": {"tokens": 10**400}}
     found = read(
         {
             "a": {"parent": None, "children": None, "message": empty},
