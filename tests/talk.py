@@ -62,7 +62,7 @@ class Talk:
             self.conversation.id, said(Role.USER, text), parent_id=head, defaults=defaults, model="scripted"
         )
         assert reply.parent_id
-        self.replies.start(reply, Turn(self.store.branch(reply.parent_id), defaults), self.store)
+        self.replies.start(reply, Turn(reply.parent_id, defaults), self.store)
         return reply
 
     def begin_again(self, reply: StoredMessage, continued: StoredMessage | None = None) -> StoredMessage:
@@ -75,12 +75,9 @@ class Talk:
             continues=continued.id if continued else None,
             text=continued.text if continued else "",
         )
-        turn = Turn(
-            self.store.branch(reply.parent_id),
-            self.defaults,
-            continued.text if continued else "",
-            continued.id if continued else None,
-        )
+        turn = Turn(reply.parent_id, self.defaults)
+        if continued:
+            turn = Turn(reply.parent_id, self.defaults, (), continued.id, continued.text)
         self.replies.start(again, turn, self.store)
         return again
 

@@ -17,17 +17,20 @@ from fireside.conversations import Conversation, ReplyStatus, StoredMessage
 from fireside.engines.leases import Engines
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import find_engine
-from fireside.errors import Conflict, EmptyMessage, MessageNotFound, NoTemplate, TooLarge
+from fireside.errors import Conflict, EmptyMessage, NoTemplate, TooLarge
 from fireside.events import Progress
 from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
 from fireside.models.library import Library
 from fireside.models.sources import PullProgress
 from fireside.personas import Personas
 from fireside.replies import Replies
+from fireside.running import reasoning_of
 from fireside.settings import Home, Settings
 from fireside.store import Store
 
 MESSAGE_BYTES = 4_000_000
+UPLOAD = "import-"
+"""how files begin that hold an import while it is read"""
 DEFAULT_CONTEXT = 8192
 ENGINE = "llamacpp"
 SEEDS = 2**32 - 1
@@ -54,11 +57,13 @@ class App:
         """Open the store and mark as interrupted what an earlier server left unfinished."""
         store = Store.open(home.database(settings), home.backups)
         store.interrupt_unfinished()
+        for upload in home.data.glob(f"{UPLOAD}*"):
+            upload.unlink()
         return cls(settings, home, store, engines or Engines(find_engine(ENGINE), settings))
 
     async def aclose(self) -> None:
-        """Drain the replies, end the engines, close the stores."""
-        await self.replies.drain(self.settings.drain_s)
+        """Interrupt what still runs, end the engines, close the stores."""
+        await self.replies.drain(0)
         await self.engines.aclose()
         self.temporary.close()
         self.store.close()
@@ -124,24 +129,26 @@ class App:
         """Return the installed models and the default one, with what is loaded marked."""
         cards = {card.reference: card for card in self.library.installed()}
         default = self.library.card(self.settings.model)
+        loaded = {status.model for status in self.engines.statuses()}
         cards.setdefault(default.reference, default)
-        return tuple(self._marked(card) for card in cards.values())
+        return tuple(
+            msgspec.structs.replace(
+                card, loaded=card.reference in loaded, is_default=card.reference == default.reference
+            )
+            for card in cards.values()
+        )
 
     def model(self, reference: str) -> ModelCard:
-        return self._marked(self.library.card(reference))
+        """Return the card of one model, installed or known."""
+        card = self.library.card(reference)
+        return next((known for known in self.models() if known.reference == card.reference), card)
 
     async def remove_model(self, reference: str) -> None:
         """Remove an installed model's file; Conflict while an engine has it loaded and in use."""
-        if any(status.users for status in self.engines.statuses() if status.model == reference):
+        card = await asyncio.to_thread(self.library.card, reference)
+        if any(status.users for status in self.engines.statuses() if status.model == card.reference):
             raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
         await asyncio.to_thread(self.library.remove, reference)
-
-    def _marked(self, card: ModelCard) -> ModelCard:
-        loaded = {status.model for status in self.engines.statuses()}
-        default = self.library.card(self.settings.model).reference
-        return msgspec.structs.replace(
-            card, loaded=card.reference in loaded, is_default=card.reference == default
-        )
 
     # -- turns
 
@@ -156,21 +163,16 @@ class App:
         _check_size(message)
         store = self.store_of(conversation_id)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
-        if conversation.deleted_at is not None:
-            raise Conflict("this conversation lies in the trash", hint="restore it first")
-        parent = conversation.head_id if parent_id is UNSET else parent_id
         defaults = await self._ready_to_answer(conversation.defaults, over)
-        if parent is not None:
-            await self._check_parent(store, conversation_id, parent)
         asked, reply = await asyncio.to_thread(
             store.add_turn,
             conversation_id,
             message,
-            parent_id=parent,
+            parent_id=parent_id,
             defaults=defaults,
             model=defaults.model or "",
         )
-        await self._start(store, reply, defaults)
+        self.replies.start(reply, Turn(asked.id, defaults), store)
         return asked, reply
 
     async def regenerate(self, message_id: str, over: Defaults) -> StoredMessage:
@@ -186,6 +188,8 @@ class App:
         """Start a sibling that begins with what the reply said and goes on."""
         store = self.store_of_message(message_id)
         message = await asyncio.to_thread(store.message, message_id)
+        if not message.status.ended:
+            raise Conflict("this reply still runs", hint="stop it first, or wait for its end")
         cut = message.finish_reason in ("length", "repetition") or message.status in (
             ReplyStatus.STOPPED,
             ReplyStatus.INTERRUPTED,
@@ -203,34 +207,24 @@ class App:
         over: Defaults,
         continued: StoredMessage | None,
     ) -> StoredMessage:
+        asked = await asyncio.to_thread(store.message, asked_id)
+        _check_size(asked.message)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
         defaults = await self._ready_to_answer(conversation.defaults, over)
+        turn = Turn(asked_id, defaults)
+        if continued:
+            turn = Turn(asked_id, defaults, (), continued.id, continued.text, reasoning_of(continued))
         reply = await asyncio.to_thread(
             store.add_reply,
             asked_id,
             defaults=defaults,
             model=defaults.model or "",
-            continues=continued.id if continued else None,
-            text=continued.text if continued else "",
-        )
-        await self._start(store, reply, defaults, continued)
-        return reply
-
-    async def _start(
-        self,
-        store: Store,
-        reply: StoredMessage,
-        defaults: Defaults,
-        continued: StoredMessage | None = None,
-    ) -> None:
-        branch = await asyncio.to_thread(store.branch, reply.parent_id or reply.id)
-        turn = Turn(
-            branch=branch,
-            defaults=defaults,
-            continued_text=continued.text if continued else "",
-            continued_id=continued.id if continued else None,
+            continues=turn.continued_id,
+            text=turn.continued_text,
+            reasoning=turn.continued_reasoning,
         )
         self.replies.start(reply, turn, store)
+        return reply
 
     async def _ready_to_answer(self, conversation: Defaults, over: Defaults) -> Defaults:
         """Return resolved defaults with a seed; refuse early what can't be answered."""
@@ -247,15 +241,6 @@ class App:
             sampling = msgspec.structs.replace(resolved.sampling, seed=secrets.randbelow(SEEDS))
             resolved = msgspec.structs.replace(resolved, sampling=sampling)
         return msgspec.structs.replace(resolved, model=card.reference)
-
-    async def _check_parent(self, store: Store, conversation_id: str, parent_id: str) -> None:
-        parent = await asyncio.to_thread(store.message, parent_id)
-        if parent.conversation_id != conversation_id:
-            raise MessageNotFound(
-                f"message {parent_id} is not in this conversation",
-                hint="name a message of the conversation that you write in",
-                param="parent_id",
-            )
 
 
 class _ModelFiles:

@@ -14,22 +14,23 @@ import msgspec
 
 from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Engine
-from fireside.errors import BadRequest
-from fireside.messages import PromptFormat, Receipt, Role
+from fireside.errors import BadRequest, ContextLengthExceeded, NoTemplate
+from fireside.messages import PromptFormat, ReasoningPart, Receipt, Role
 from fireside.prompt import (
     Budget,
     Frame,
     Sized,
     frames_of,
     make_receipt,
-    marked,
+    tellings,
     transcript_content,
     transcript_frames,
     window_start,
 )
 from fireside.tidy import THINK_BEGIN, control_tokens
 
-REMEMBERED_TEXTS = 4096
+REMEMBERED_TEXT, REMEMBERED_IN_ALL = 32_000, 1_000_000
+"""characters"""
 
 
 class History(Protocol):
@@ -65,6 +66,7 @@ class Assembler:
 
     def __init__(self) -> None:
         self._remembered: OrderedDict[tuple[str, str, bool], tuple[int, ...]] = OrderedDict()
+        self._remembered_size = 0
 
     async def assemble(
         self,
@@ -83,19 +85,21 @@ class Assembler:
         """
         work = _Work(self, history, layout, engine)
         budget = Budget.of(engine.info.context_length, max_tokens)
-        room = max(0, budget.prompt - len(prefix))
-        spoken = [message for message in branch if message.message.prompt_text]
-        start = await asyncio.to_thread(_previous_start, history, branch, spoken)
-        contents = await work.newest_contents(spoken, room, start)
+        whole, prefix = prefix, prefix[-(budget.prompt // 2) :]
+        room = budget.prompt - len(prefix)
+        spoken = [message for message in branch if message.message.prompt_text.strip()]
+        start = await asyncio.to_thread(_previous_start, history, branch, spoken, budget.context_length)
+        contents = await work.newest_contents(spoken[start:], room)
         kept = spoken[len(spoken) - len(contents) :]
-        first = max(0, start - (len(spoken) - len(kept)))
+        full = len(kept) < len(spoken) - start
         while True:
             frames = await work.frames([message.role for message in kept])
             head, sizes = await work.measure(frames, kept, contents)
-            at = window_start(sizes, max(0, room - head), start=first)
+            _check_head(head, room)
+            at = window_start(sizes, room - head, full=full)
             if at == 0:
                 break
-            kept, contents, first = kept[at:], contents[at:], 0
+            kept, contents, full = kept[at:], contents[at:], False
         ids = await work.join(frames, contents)
         receipt = make_receipt(
             [message.id for message in branch],
@@ -103,6 +107,7 @@ class Assembler:
             context_length=budget.context_length,
             prompt_tokens=len(ids) + len(prefix),
             empty=len(branch) - len(spoken),
+            notes=_notes(kept, cut=len(whole) - len(prefix)),
         )
         return Prompt(
             ids=(*ids, *prefix),
@@ -117,12 +122,21 @@ class Assembler:
         known = self._remembered.get(key)
         if known is None:
             known = await engine.tokenize(text, special=special) if text else ()
-            self._remembered[key] = known
-            if len(self._remembered) > REMEMBERED_TEXTS:
-                self._remembered.popitem(last=False)
+            self._remember(key, known)
         else:
             self._remembered.move_to_end(key)
         return known
+
+    def _remember(self, key: tuple[str, str, bool], ids: tuple[int, ...]) -> None:
+        """Keep a tokenisation, within a budget of characters; very long texts aren't worth it."""
+        size = len(key[1])
+        if size > REMEMBERED_TEXT:
+            return
+        self._remembered[key] = ids
+        self._remembered_size += size
+        while self._remembered_size > REMEMBERED_IN_ALL:
+            (_, oldest, _), _ = self._remembered.popitem(last=False)
+            self._remembered_size -= len(oldest)
 
 
 class _Work:
@@ -134,11 +148,9 @@ class _Work:
         self._layout = layout
         self._engine = engine
 
-    async def newest_contents(
-        self, messages: Sequence[StoredMessage], room: int, start: int
-    ) -> list[tuple[int, ...]]:
-        """Return the ids of the newest messages, from `start` on or as many as could fit."""
-        window = messages[start:][-max(1, room) :]
+    async def newest_contents(self, messages: Sequence[StoredMessage], room: int) -> list[tuple[int, ...]]:
+        """Return the ids of the newest messages, as many as could fit."""
+        window = messages[-max(1, room) :]
         replies = [message.id for message in window if message.role is Role.ASSISTANT]
         identity = self._engine.info.identity
         sampled = await asyncio.to_thread(self._history.token_ids, replies, identity)
@@ -158,13 +170,30 @@ class _Work:
         everyone = [*system, *roles]
         if self._layout.format is PromptFormat.TRANSCRIPT:
             return transcript_frames(everyone, me=self._layout.me, you=self._layout.you)
-        frames = frames_of(await self._engine.render(marked(everyone)))
+        frames = frames_of(await self._render(everyone))
         if [frame.index for frame in frames[:-1]] != list(range(len(everyone))):
             raise BadRequest(
                 f"the chat template of {self._engine.info.model} drops or repeats messages",
                 hint="use another model, or `--format transcript`",
             )
         return frames
+
+    async def _render(self, roles: Sequence[Role]) -> str:
+        """Return what the template makes of `roles`.
+
+        Some templates refuse a system text, or a dialogue that the model begins (a persona's first
+        message): then the system text is told as a person's, or a greeting goes before.
+        """
+        refused: BadRequest | None = None
+        for messages in tellings(roles):
+            try:
+                return await self._engine.render(messages)
+            except NoTemplate:
+                raise
+            except BadRequest as error:
+                refused = refused or error
+        assert refused is not None  # noqa: S101 - there is always a first telling
+        raise refused
 
     async def measure(
         self,
@@ -210,16 +239,39 @@ class _Work:
         return await self._assembler.tokenize(self._engine, text, special=False)
 
 
+def _check_head(head: int, room: int) -> None:
+    if head >= room:
+        raise ContextLengthExceeded(
+            f"the system text and its frame take {head} tokens; {room} are free for the whole prompt",
+            hint="shorten the system text, or raise `context_length` if the model allows more",
+            param="system",
+        )
+
+
+def _notes(kept: Sequence[StoredMessage], *, cut: int) -> list[str]:
+    """Return in plain words what the model isn't given of messages that count as included."""
+    notes = []
+    if any(isinstance(part, ReasoningPart) for message in kept for part in message.parts):
+        notes.append("the reasoning of earlier replies is left out")
+    if cut:
+        notes.append(f"the first {cut} tokens of the reply that goes on do not fit")
+    return notes
+
+
 def _previous_start(
-    history: History, branch: Sequence[StoredMessage], spoken: Sequence[StoredMessage]
+    history: History, branch: Sequence[StoredMessage], spoken: Sequence[StoredMessage], context_length: int
 ) -> int:
-    """Return where, in `spoken`, the window of the branch's last answered turn began."""
+    """Return where, in `spoken`, the window of the branch's last answered turn began.
+
+    A smaller window than today's says nothing: what did not fit then may fit now.
+    """
     for message in reversed(branch):
         if message.receipt is None:
             continue
         receipt = history.receipt(message.id)
-        first = receipt.included[0] if receipt and receipt.included else None
-        return next((index for index, told in enumerate(spoken) if told.id == first), 0)
+        if receipt is None or not receipt.included or receipt.context_length < context_length:
+            return 0
+        return next((index for index, told in enumerate(spoken) if told.id == receipt.included[0]), 0)
     return 0
 
 

@@ -8,6 +8,7 @@ and streams what the engine generates through `Tidy` into events. It owns no tas
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
@@ -18,9 +19,10 @@ import msgspec
 from fireside.assembly import Assembler, History, Layout, Prompt, layout_of
 from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Ended, Engine, Generated, LoadProgress, ModelFile, Piece, Reading
-from fireside.errors import NoTemplate
+from fireside.errors import EngineError, NoTemplate
 from fireside.events import Event, Progress, Reasoning, ReceiptReady, Text
 from fireside.messages import Defaults, FinishReason, PromptFormat, Role, Timings, Usage
+from fireside.prompt import transcript_content
 from fireside.tidy import Cuts, Tidy, speaker_turns
 
 Emit = Callable[[Event], None]
@@ -53,14 +55,17 @@ class Parts(msgspec.Struct, frozen=True):
 class Turn(msgspec.Struct, frozen=True):
     """What is to be answered: the branch up to the question, and how.
 
-    `defaults` are resolved: model and seed are set. A reply that goes on has the text and, if they
-    are known, the ids that it begins with.
+    `question_id` is the last message of the branch; the branch itself is read when its earlier
+    replies have ended. `defaults` are resolved: model and seed are set. A reply that goes on has
+    what the one that it continues said.
     """
 
-    branch: tuple[StoredMessage, ...]
+    question_id: str
     defaults: Defaults
-    continued_text: str = ""
+    branch: tuple[StoredMessage, ...] = ()
     continued_id: str | None = None
+    continued_text: str = ""
+    continued_reasoning: str = ""
 
 
 class Draft:
@@ -100,8 +105,10 @@ class Draft:
 
     @property
     def ids(self) -> tuple[int, ...]:
-        """The ids that spell the reply, as far as they are known."""
-        kept, _ = self.tidy.kept_ids() if self.tidy else ((), "")
+        """The ids that spell the whole reply; none when they don't spell all of it."""
+        kept, rest = self.tidy.kept_ids() if self.tidy else ((), "")
+        if rest and not self.rest_ids:
+            return ()
         return (*self.prefix, *kept, *self.rest_ids)
 
 
@@ -133,7 +140,8 @@ async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emi
         async with aclosing(engine.generate(prompt.ids, sampling, max_tokens=limit)) as generated:
             reason = await _stream(generated, draft, draft.tidy, emit)
         _, rest = draft.tidy.kept_ids()
-        draft.rest_ids = await parts.assembler.tokenize(engine, rest, special=False)
+        with contextlib.suppress(EngineError):  # the reply is whole; its ids are found anew next time
+            draft.rest_ids = await parts.assembler.tokenize(engine, rest, special=False)
     return reason
 
 
@@ -147,9 +155,10 @@ async def _assemble(
 ) -> Prompt:
     if turn.continued_id and turn.continued_text:
         known = await asyncio.to_thread(history.token_ids, [turn.continued_id], engine.info.identity)
-        draft.prefix = known.get(turn.continued_id) or await assembler.tokenize(
-            engine, turn.continued_text, special=False
-        )
+        text = turn.continued_text
+        if layout.format is PromptFormat.TRANSCRIPT:
+            text = transcript_content(Role.ASSISTANT, text)
+        draft.prefix = known.get(turn.continued_id) or await assembler.tokenize(engine, text, special=False)
     return await assembler.assemble(
         history,
         turn.branch,
@@ -205,6 +214,6 @@ def _cuts(turn: Turn, layout: Layout, prompt: Prompt) -> Cuts:
         stops=turn.defaults.sampling.stop or (),
         turns=(*turns, *prompt.control_tokens),
         labels=(f"{layout.you}:",),
-        reasoning=prompt.reasoning,
+        reasoning=prompt.reasoning and not turn.continued_text,
         begun=bool(turn.continued_text),
     )

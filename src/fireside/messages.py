@@ -122,7 +122,7 @@ class Defaults(Value, frozen=True):
 
     model: str | None = None
     persona: str | None = None
-    system: str | None = None
+    system: Annotated[str, Meta(max_length=200_000)] | None = None
     sampling: Sampling = Sampling()
     format: PromptFormat | None = None
     me: Annotated[str, Meta(min_length=1, max_length=60)] | None = None

@@ -8,7 +8,7 @@ as a control token, and so that nothing is tokenised twice.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -20,6 +20,7 @@ COMPACT_TO = 0.6
 """When older messages must go, so many go that the rest fills this share of the budget: then the
 following turns only append, and the engine's cache holds."""
 LONGEST_RESERVE = 1024
+GREETING = "Hello."
 
 
 class Frame(msgspec.Struct, frozen=True):
@@ -46,6 +47,19 @@ def marked(roles: Sequence[Role]) -> list[Message]:
         else:
             messages.append(said(role, mark))
     return messages
+
+
+def tellings(roles: Sequence[Role]) -> Iterator[list[Message]]:
+    """Yield the ways to tell a template a dialogue, the plainest first, for templates that refuse some.
+
+    >>> [[message.role.value for message in told] for told in tellings([Role.SYSTEM, Role.ASSISTANT])]
+    [['system', 'assistant'], ['user', 'assistant']]
+    """
+    yield marked(roles)
+    if Role.SYSTEM in roles:
+        yield marked([Role.USER if role is Role.SYSTEM else role for role in roles])
+    elif roles[:1] == [Role.ASSISTANT]:
+        yield [said(Role.USER, GREETING), *marked(roles)]
 
 
 def frames_of(rendered: str) -> tuple[Frame, ...]:
@@ -108,12 +122,13 @@ class Sized(msgspec.Struct, frozen=True):
     tokens: int
 
 
-def window_start(messages: Sequence[Sized], budget: int, *, start: int = 0) -> int:
+def window_start(messages: Sequence[Sized], budget: int, *, full: bool = False) -> int:
     """Return where the window begins: the newest messages that fit; the last always stays.
 
-    `start` is where it began at the turn before: as long as everything from there fits it stays,
-    so that prompts only grow. When it doesn't, the window moves on to a person's message with
-    room for the turns to come. ContextLengthExceeded when the last message alone doesn't fit.
+    `messages` begin where the window of the turn before began. As long as all of them fit it stays
+    there, so that prompts only grow. When they don't (or it is known that more went before, `full`), the
+    window moves on to a person's message with room for the turns to come. ContextLengthExceeded
+    when the last message alone doesn't fit.
 
     >>> turns = [Sized("a", Role.USER, 5), Sized("b", Role.ASSISTANT, 3), Sized("c", Role.USER, 4)]
     >>> window_start(turns, 12), window_start(turns, 8)
@@ -124,12 +139,12 @@ def window_start(messages: Sequence[Sized], budget: int, *, start: int = 0) -> i
             f"this message takes {messages[-1].tokens} tokens; {budget} are free for it",
             hint="shorten it, attach less, or raise `context_length` if the model allows more",
         )
-    if sum(message.tokens for message in messages[start:]) <= budget:
-        return start
+    if not full and sum(message.tokens for message in messages) <= budget:
+        return 0
     last = len(messages) - 1
     total = 0
     first = last
-    for index in range(last, start - 1, -1):
+    for index in range(last, -1, -1):
         total += messages[index].tokens
         if total > budget * COMPACT_TO and index < last:
             break
@@ -139,11 +154,18 @@ def window_start(messages: Sequence[Sized], budget: int, *, start: int = 0) -> i
 
 
 def make_receipt(
-    branch: Sequence[str], included: Sequence[str], *, context_length: int, prompt_tokens: int, empty: int = 0
+    branch: Sequence[str],
+    included: Sequence[str],
+    *,
+    context_length: int,
+    prompt_tokens: int,
+    empty: int = 0,
+    notes: Sequence[str] = (),
 ) -> Receipt:
     """Return the receipt of a prompt that holds `included` of the branch's messages word for word.
 
-    `empty` of those left out were replies in which nothing was said.
+    `empty` of those left out were replies in which nothing was said; `notes` say what else the model
+    was not given.
     """
     held = set(included)
     omitted = tuple(message for message in branch if message not in held)
@@ -160,5 +182,5 @@ def make_receipt(
         prompt_tokens=prompt_tokens,
         included=tuple(included),
         omitted=omitted,
-        reason="; ".join(reasons) or None,
+        reason="; ".join([*reasons, *notes]) or None,
     )

@@ -14,7 +14,7 @@ import msgspec
 
 from fireside.chat import Parts, Turn, run_turn
 from fireside.conversations import Failure, ReplyStatus, StoredMessage
-from fireside.errors import FiresideError, NotFound, StoreError
+from fireside.errors import FiresideError, StoreBusy, StoreFull
 from fireside.events import Cursor, Event, Failed, Progress
 from fireside.messages import FinishReason
 from fireside.running import Outcome, Running, State, Store
@@ -77,14 +77,21 @@ class Replies:
                     yield None, cursor
 
     async def stop(self, reply_id: str, status: ReplyStatus = ReplyStatus.STOPPED) -> None:
-        """Stop a running reply and wait until what it said is stored; harmless on an ended one."""
+        """Stop a running reply and wait until its end is told; harmless on an ended one.
+
+        Its end is told once what it said is stored, or once the disk turned out to be full.
+        """
         running = self._running.get(reply_id)
         if running is None or running.task is None:
             return
         if not running.ending and running.stop_as is None:
             running.stop_as = status
-            running.task.cancel()
-        await asyncio.wait([running.task])
+            if running.begun:  # one that hasn't begun looks at `stop_as` first
+                running.task.cancel()
+        while running.state.end is None and not running.task.done():
+            changed = asyncio.ensure_future(running.changed.wait())
+            await asyncio.wait([running.task, changed], return_when=asyncio.FIRST_COMPLETED)
+            changed.cancel()
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for the running replies; interrupt those that take longer."""
@@ -98,15 +105,21 @@ class Replies:
             log.warning("%d replies could not be stored before the end", self.count)
 
     async def _run(self, running: Running) -> None:
+        running.begun = True
         try:
             outcome = await self._outcome(running)
             running.ending = True
             await self._finish(running, outcome)
+        except Exception:  # watchers must not wait for ever for an end that a fault of ours swallowed
+            log.exception("the end of reply %s was not stored", running.id)
+            running.emit(Failed(FiresideError.code, "the reply could not be stored", "see the server's log"))
         finally:
             self._running.pop(running.id, None)
 
     async def _outcome(self, running: Running) -> Outcome:
         """Generate the reply, and return how it ended, whatever happens."""
+        if running.stop_as:
+            return Outcome(running.stop_as, "stopped")
         try:
             journal = asyncio.create_task(self._journal(running))
             try:
@@ -128,13 +141,13 @@ class Replies:
         return Outcome(ReplyStatus.COMPLETE, reason)
 
     async def _wait_for_branch(self, running: Running) -> None:
-        """Wait while an earlier reply of this branch runs, then read the branch as it has become."""
-        for ancestor in running.turn.branch:
-            before = self._running.get(ancestor.id)
-            if before and before.task:
-                running.emit(Progress("queued", 0, 1, "replies"))
-                await asyncio.wait([before.task])
-        branch = await asyncio.to_thread(running.store.branch, running.turn.branch[-1].id)
+        """Read the branch, once no earlier reply of it runs any more."""
+        branch = await asyncio.to_thread(running.store.branch, running.turn.question_id)
+        before = [self._running[told.id].task for told in branch if told.id in self._running]
+        if tasks := [task for task in before if task]:
+            running.emit(Progress("queued", 0, len(tasks), "replies"))
+            await asyncio.wait(tasks)
+            branch = await asyncio.to_thread(running.store.branch, running.turn.question_id)
         running.turn = msgspec.structs.replace(running.turn, branch=branch)
 
     async def _generate(self, running: Running) -> FinishReason:
@@ -148,7 +161,7 @@ class Replies:
             changed = running.changed
             try:
                 await _whole(running.journal)
-            except StoreError as error:
+            except FiresideError as error:
                 log.warning("reply %s is not journalled: %s", running.id, error)
             await changed.wait()
             await asyncio.sleep(JOURNAL_EVERY_S)
@@ -162,11 +175,12 @@ class Replies:
             try:
                 await _whole(running.store_end, outcome)
                 break
-            except StoreError as error:
+            except (StoreFull, StoreBusy) as error:
                 running.emit(Failed(error.code, error.message, error.hint))
                 await asyncio.sleep(STORE_AGAIN_S)
-            except NotFound:  # the conversation was deleted for good meanwhile
-                break
+            except FiresideError as error:  # deleted for good or restored over meanwhile, or damaged
+                running.emit(Failed(error.code, error.message, error.hint))
+                return
         running.emit(running.end_of(outcome))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from typing import Protocol
 
 import msgspec
@@ -59,22 +58,26 @@ class State:
         self.end: Finished | Failed | None = None
         self.progress: Progress | None = None
 
-    def since(self, cursor: Cursor) -> Iterator[tuple[Event, Cursor]]:
-        """Yield what `cursor` lacks, each event with the cursor after it."""
+    def since(self, cursor: Cursor) -> list[tuple[Event, Cursor]]:
+        """Return what `cursor` lacks, each event with the cursor after it: one moment's state."""
+        missing: list[tuple[Event, Cursor]] = []
+
+        def add(event: Event, **seen: bool | int) -> None:
+            nonlocal cursor
+            cursor = msgspec.structs.replace(cursor, **seen)
+            missing.append((event, cursor))
+
         if not cursor.started:
-            cursor = msgspec.structs.replace(cursor, started=True)
-            yield self.started, cursor
+            add(self.started, started=True)
         if self.receipt and not cursor.receipt:
-            cursor = msgspec.structs.replace(cursor, receipt=True)
-            yield ReceiptReady(self.receipt), cursor
+            add(ReceiptReady(self.receipt), receipt=True)
         if thought := self.reasoning[cursor.reasoning :]:
-            cursor = msgspec.structs.replace(cursor, reasoning=len(self.reasoning))
-            yield Reasoning(thought), cursor
+            add(Reasoning(thought), reasoning=len(self.reasoning))
         if said := self.text[cursor.text :]:
-            cursor = msgspec.structs.replace(cursor, text=len(self.text))
-            yield Text(said), cursor
+            add(Text(said), text=len(self.text))
         if self.end and not cursor.ended:
-            yield self.end, msgspec.structs.replace(cursor, ended=True)
+            add(self.end, ended=True)
+        return missing
 
     @classmethod
     def of(cls, reply: StoredMessage, receipt: Receipt | None) -> State:
@@ -82,16 +85,21 @@ class State:
         seed = reply.defaults.sampling.seed if reply.defaults else None
         state = cls(Started(reply.id, reply.conversation_id, reply.model or "", seed))
         state.receipt = receipt
-        state.reasoning = "".join(part.text for part in reply.parts if isinstance(part, ReasoningPart))
+        state.reasoning = reasoning_of(reply)
         state.text = reply.text
         state.end = _end_of(reply)
         return state
 
 
+def reasoning_of(reply: StoredMessage) -> str:
+    """Return what a reply's model thought before it answered."""
+    return "".join(part.text for part in reply.parts if isinstance(part, ReasoningPart))
+
+
 def _end_of(reply: StoredMessage) -> Finished | Failed:
     if reply.failure:
         return Failed(reply.failure.code, reply.failure.message, reply.failure.hint)
-    if reply.status is ReplyStatus.INTERRUPTED:
+    if reply.status is ReplyStatus.INTERRUPTED or not reply.status.ended:
         return INTERRUPTED
     return Finished(
         reply.finish_reason or "stop",
@@ -119,11 +127,12 @@ class Running:
         self.draft = Draft()
         seed = turn.defaults.sampling.seed
         self.state = State(Started(reply.id, reply.conversation_id, turn.defaults.model or "", seed))
-        self.state.text = turn.continued_text
-        self._journalled = (len(turn.continued_text), 0)
+        self.state.text, self.state.reasoning = turn.continued_text, turn.continued_reasoning
+        self._journalled = (len(turn.continued_text), len(turn.continued_reasoning))
         self._stored_receipt = False
         self.stop_as: ReplyStatus | None = None
         self.task: asyncio.Task[None] | None = None
+        self.begun = False
         self.ending = False
         self.changed = asyncio.Event()
         """set at the next change; take it before looking, then wait for it"""

@@ -54,7 +54,9 @@ class Tidy:
         self._cuts = (*cuts.stops, *cuts.turns)
         self._openings = _prefixes(self._cuts)
         self._labels = cuts.labels
-        self._label_openings = _prefixes(cuts.labels) | set(cuts.labels)
+        # White space before the first word is dropped, and with it the newline of an invented turn.
+        self._turns_at_once = tuple(turn.lstrip() for turn in cuts.turns if turn.startswith("\n"))
+        self._first_openings = _prefixes([*cuts.labels, *self._turns_at_once]) | set(cuts.labels)
         self._held = ""
         self._begun = cuts.begun
         self._thinking = cuts.reasoning
@@ -80,11 +82,6 @@ class Tidy:
     def finish(self) -> Tidied:
         """Return what was still held when the engine came to its own end."""
         return self._advance(last=True)
-
-    @property
-    def sampled(self) -> int:
-        """How many tokens were taken in, shown or not."""
-        return len(self._ids)
 
     def kept_ids(self) -> tuple[tuple[int, ...], str]:
         """Return the sampled ids that remain, and the end of the text that they don't spell.
@@ -137,7 +134,10 @@ class Tidy:
                 self._kept_from = self._read - len(start) + len(label)
                 start = start[len(label) :].lstrip()
         self._held = start
-        undecided = start in self._label_openings or (self._may_think and THINK_BEGIN.startswith(start))
+        if start.startswith(self._turns_at_once):
+            self.ended, self._kept_to, self._held = "stop", self._kept_from, ""
+            return False
+        undecided = start in self._first_openings or (self._may_think and THINK_BEGIN.startswith(start))
         if not start or (undecided and not last):
             return False
         self._begun = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 
 import httpx
@@ -97,6 +98,7 @@ HOSTILE: list[tuple[bytes, str | None]] = [
     (b'{"text": "x", "sampling": {"beam": 5}}', "sampling.beam"),
     (b'{"text": "x", "colour": 5}', "colour"),
     (b'{"text": 5}', "text"),
+    (b'{"text": "x", "text": "y"}', "text"),
     (b'{"text": "x", "parts": [{"type": "text", "text": "y"}]}', "parts"),
     (b'{"text": "x", "format": "poem"}', "format"),
     (b'{"parts": [{"type": "gun", "text": "x"}]}', None),
@@ -186,3 +188,32 @@ async def test_the_documentation_names_every_shape(api: httpx.AsyncClient) -> No
     assert {"Tree", "StoredMessage", "ServerStatus", "NewMessage", "ErrorAnswer"} <= set(schemas)
     used = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
     assert used <= set(schemas)
+
+
+async def test_a_file_is_not_named_behind_the_owners_back(api: httpx.AsyncClient) -> None:
+    toml = 'description = "x"\nmodel = "file:/etc/passwd"\n'
+    saved = await api.put("/fireside/v1/personas/evil", json={"toml": toml})
+    assert saved.status_code == 403
+    document = {
+        "format": "fireside",
+        "version": 1,
+        "conversations": [
+            {"id": "c", "title": "t", "defaults": {"model": "file:/etc/passwd"}, "messages": []}
+        ],
+    }
+    binary = {"content-type": "application/octet-stream"}
+    await api.post("/fireside/v1/import", content=json.dumps(document).encode(), headers=binary)
+    for conversation in (await api.get("/fireside/v1/conversations")).json()["conversations"]:
+        assert conversation["defaults"]["model"] is None
+
+
+async def test_two_messages_at_once_follow_one_another(api: httpx.AsyncClient) -> None:
+    chat = (await api.post("/fireside/v1/conversations", json={})).json()["id"]
+    path = f"/fireside/v1/conversations/{chat}"
+    posts = [api.post(f"{path}/messages", json={"text": f"{number}"}) for number in range(5)]
+    replies = [answer.json()["reply"]["id"] for answer in await asyncio.gather(*posts)]
+    for reply in replies:
+        await api.get(f"/fireside/v1/replies/{reply}/events")
+    tree = (await api.get(path)).json()
+    assert len([message for message in tree["messages"] if message["parent_id"] is None]) == 1
+    assert {message["status"] for message in tree["messages"]} == {"complete"}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import msgspec
 import pytest
 
 from fireside.conversations import ReplyStatus
-from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
-from scripted import CONTROL, ids_of
+from fireside.errors import BadRequest
+from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
+from scripted import CONTROL, ScriptedEngine, ids_of
 from talk import ALICE_AND_BOB, MakeTalk
 
 
@@ -119,3 +123,81 @@ async def test_a_loop_ends_as_repetition(make_talk: MakeTalk) -> None:
     reply = await make_talk(["I like tea. " * 100]).ask("Hi")
     assert reply.finish_reason == "repetition"
     assert reply.status is ReplyStatus.COMPLETE
+
+
+class Strict:
+    """A template that insists on turns in order, beginning with a person's, and on no system text."""
+
+    def __init__(self, engine: ScriptedEngine) -> None:
+        self.render_plainly = engine.render
+
+    async def render(self, messages: Sequence[Message]) -> str:
+        roles = [message.role for message in messages]
+        wanted = [Role.USER if at % 2 == 0 else Role.ASSISTANT for at in range(len(roles))]
+        if roles != wanted:
+            raise BadRequest("Conversation roles must alternate user/assistant/user/…")
+        rendered: str = await self.render_plainly(messages)
+        return rendered
+
+
+async def test_a_strict_template_gets_turns_in_order_when_the_window_moves(make_talk: MakeTalk) -> None:
+    talk = make_talk(["Fine."], context_length=800)
+    talk.engine.render = Strict(talk.engine).render  # type: ignore[method-assign]
+    for text in ("x" * 480, "y" * 40, "z" * 40, "w" * 200, "v" * 40):
+        reply = await talk.ask(text)
+        assert reply.status is ReplyStatus.COMPLETE, reply.failure
+
+
+async def test_a_strict_template_gets_a_persona_that_speaks_first(make_talk: MakeTalk) -> None:
+    for system in ("You are a pirate.", None):
+        talk = make_talk(["Fine."], defaults=Defaults(model="scripted", system=system))
+        talk.engine.render = Strict(talk.engine).render  # type: ignore[method-assign]
+        talk.store.add_message(talk.conversation.id, said(Role.ASSISTANT, "Ahoy!"), parent_id=None)
+        reply = await talk.ask("Who are you?")
+        assert reply.status is ReplyStatus.COMPLETE, reply.failure
+        assert "Ahoy!" in talk.engine.asked[0].text
+        assert (system or "Ahoy!") in talk.engine.asked[0].text
+
+
+async def test_a_larger_window_takes_up_again_what_did_not_fit(make_talk: MakeTalk) -> None:
+    talk = make_talk(["Fine."], context_length=400)
+    for turn in range(8):
+        reply = await talk.ask(f"{turn}: " + "x" * 40)
+    before = talk.store.receipt(reply.id)
+    assert before
+    assert before.omitted
+    talk.engine._info = msgspec.structs.replace(talk.engine.info, context_length=8192)
+    receipt = talk.store.receipt((await talk.ask("And now?")).id)
+    assert receipt
+    assert receipt.omitted == ()
+
+
+async def test_a_reply_that_filled_the_window_goes_on(make_talk: MakeTalk) -> None:
+    talk = make_talk([" ".join(map(str, range(200))), "the end."], context_length=300)
+    reply = await talk.ask("Go")
+    assert reply.finish_reason == "length"
+    again = talk.begin_again(reply, continued=reply)
+    await talk.watch(again)
+    stored = talk.store.message(again.id)
+    assert stored.status is ReplyStatus.COMPLETE, stored.failure
+    assert stored.text.startswith(reply.text)
+    receipt = talk.store.receipt(again.id)
+    assert receipt
+    assert "do not fit" in (receipt.reason or "")
+
+
+async def test_a_system_text_that_fills_the_window_is_named(make_talk: MakeTalk) -> None:
+    talk = make_talk(defaults=Defaults(model="scripted", system="s" * 400), context_length=300)
+    reply = await talk.ask("Hi")
+    assert reply.failure
+    assert "system text" in reply.failure.message
+
+
+async def test_reasoning_is_kept_apart_and_said_to_be_left_out(make_talk: MakeTalk) -> None:
+    talk = make_talk(["<think>Hm.</think>\n\nYes."])
+    first = await talk.ask("Sure?")
+    assert first.text == "Yes."
+    receipt = talk.store.receipt((await talk.ask("Really?")).id)
+    assert receipt
+    assert "reasoning" in (receipt.reason or "")
+    assert "Hm." not in talk.engine.asked[1].text

@@ -32,7 +32,7 @@ def test_the_newest_messages_that_fit_stay_and_the_last_always(sizes: list[int],
 def test_the_window_moves_rarely_and_never_back(sizes: list[int], budget: int) -> None:
     starts = [0]
     for end in range(1, len(sizes) + 1, 2):
-        starts.append(window_start(conversation(sizes[:end]), budget, start=starts[-1]))
+        starts.append(starts[-1] + window_start(conversation(sizes[:end])[starts[-1] :], budget))
     assert starts == sorted(starts)
     moved = [(at, sum(sizes[at:])) for at in set(starts) if at]
     assert len(moved) <= 1 + sum(sizes) / (budget * 0.4)

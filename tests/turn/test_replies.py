@@ -170,3 +170,62 @@ async def test_a_full_disk_is_told_and_the_reply_is_stored_once_there_is_room(ma
     assert seen[-1].code == "disk_full"
     await talk.replies.drain(10)
     assert talk.store.message(reply.id).text == "It falls."
+
+
+async def test_a_watcher_that_was_held_up_still_gets_everything(make_talk: MakeTalk) -> None:
+    gate = asyncio.Event()
+    talk = make_talk([["First", gate, " and second."]])
+    reply = talk.begin("Go")
+    heard = ""
+    async for event, _ in talk.replies.watch(reply, talk.store, Cursor()):
+        heard += event.text if isinstance(event, Text) else ""
+        if heard == "First":
+            gate.set()
+            while talk.replies.count:
+                await asyncio.sleep(0)
+    assert heard == "First and second."
+
+
+async def test_stored_ids_spell_the_stored_text_after_a_stop(make_talk: MakeTalk) -> None:
+    talk = make_talk([["One", ". Two ", asyncio.Event()]])
+    reply = talk.begin("Go")
+    await talk.until(reply, "Two")
+    await talk.replies.stop(reply.id)
+    ids = talk.store.token_ids([reply.id], talk.file.identity).get(reply.id, ())
+    assert "".join(map(chr, ids)) in ("", talk.store.message(reply.id).text)
+
+
+async def test_a_reply_that_is_stopped_before_it_began_is_stopped(make_talk: MakeTalk) -> None:
+    talk = make_talk(["It falls."])
+    reply = talk.begin("Why?")
+    await talk.replies.stop(reply.id)
+    assert talk.store.message(reply.id).status is ReplyStatus.STOPPED
+    assert talk.replies.count == 0
+
+
+async def test_an_end_that_a_fault_swallowed_is_told(make_talk: MakeTalk) -> None:
+    talk = make_talk(["It falls."])
+
+    def broken(*arguments: Any, **named: Any) -> Any:
+        raise RuntimeError("a fault of ours")
+
+    talk.store.finish_reply = broken  # type: ignore[method-assign]
+    seen = await talk.watch(talk.begin("Why?"))
+    assert isinstance(seen[-1], Failed)
+
+
+async def test_deleting_helps_when_the_disk_is_full(make_talk: MakeTalk) -> None:
+    talk = make_talk([["Half", asyncio.Event()]])
+
+    def full(*arguments: Any, **named: Any) -> Any:
+        raise StoreFull("no room", hint="make room")
+
+    reply = talk.begin("Go")
+    await talk.until(reply, "Half")
+    finish, talk.store.finish_reply = talk.store.finish_reply, full  # type: ignore[method-assign]
+    async with asyncio.timeout(5):
+        await talk.replies.stop(reply.id)
+    talk.store.delete_forever(talk.conversation.id)
+    talk.store.finish_reply = finish  # type: ignore[method-assign]
+    await talk.replies.drain(10)
+    assert talk.replies.count == 0

@@ -41,6 +41,8 @@ def tidied(text: str, cuts: Cuts, sizes: list[int] | None = None) -> tuple[str, 
         ("One.\n\nTwo.", "One.\n\nTwo."),
         ("It ends in space   \n\n", "It ends in space"),
         (" All of \nAlic", "All of \nAlic"),
+        ("\nAlice: What is it?", ""),
+        (" Alice is here", "Alice is here"),
     ],
 )
 def test_a_transcript_shows_only_its_own_speaker(said: str, shown: str) -> None:

@@ -14,10 +14,10 @@ from starlette.types import ASGIApp
 from fireside import __version__
 from fireside.app import App
 from fireside.cards import ServerStatus
+from fireside.engines.machine import resident_bytes
 from fireside.runtime import Runtime
 from fireside.server import errors
 from fireside.server.perimeter import Activity, Perimeter
-from fireside.server.resident import resident_bytes
 from fireside.server.routes import conversations, maintenance, models, page, replies
 from fireside.server.wire import describe_schemas, refuse_unknown_query
 
@@ -34,6 +34,7 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
     begun = time.monotonic()
     api.state.fireside = app
     api.state.stop = stop
+    api.state.activity = activity
     api.state.is_token = lambda given: hmac.compare_digest(given.encode(), runtime.token.encode())
     api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
     errors.install(api)
@@ -50,7 +51,12 @@ def _documented(api: FastAPI) -> dict[str, Any]:
 
         components = describe_schemas()
         document = get_openapi(title=api.title, version=api.version, routes=api.routes)
-        document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+        known = document.setdefault("components", {})
+        known.setdefault("schemas", {}).update(components)
+        known["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)  # FastAPI's own; ours is 400, in the envelope
         api.openapi_schema = document
     return api.openapi_schema
 

@@ -29,7 +29,7 @@ class Activity:
     def __init__(self) -> None:
         self.open = 0
         self.ending = False
-        """set when the server drains: nothing new is begun"""
+        """set while the server drains: nothing new is begun"""
         self.since = time.monotonic()
 
     def __enter__(self) -> None:
@@ -62,7 +62,7 @@ class Perimeter:
             headers = Headers(scope=scope)
             try:
                 self._check(scope, headers)
-                if self._activity.ending and scope["method"] != "GET":
+                if self._activity.ending and _begins_work(scope):
                     raise ServerUnavailable("the server is stopping", hint="try again in a moment")
             except FiresideError as error:
                 await error_answer(error)(scope, receive, send)
@@ -110,6 +110,11 @@ def host_name(host: str) -> str:
 def _is_visit(scope: Scope, headers: Headers) -> bool:
     """Whether somebody followed a link to the page itself: nothing is told to the other site."""
     return scope["method"] == "GET" and scope["path"] == "/" and headers.get("sec-fetch-mode") == "navigate"
+
+
+def _begins_work(scope: Scope) -> bool:
+    """Whether a request may begin something new; stopping a reply helps a server that drains."""
+    return scope["method"] != "GET" and not scope["path"].endswith("/stop")
 
 
 def _content_length(headers: Headers) -> int:

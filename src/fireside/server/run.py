@@ -25,6 +25,7 @@ from fireside.server.perimeter import Activity
 from fireside.settings import Home, Settings
 
 log = logging.getLogger(__name__)
+TEMPORARY_IDLE_S = 12 * 3600.0
 
 
 def serve(settings: Settings, home: Home, started_by: str = "serve") -> None:
@@ -173,10 +174,15 @@ async def _serve(settings: Settings, home: Home, started_by: str, listening: soc
 async def _leave_when_idle(
     settings: Settings, app: App, activity: Activity, end: _End, started_by: str
 ) -> None:
-    """End a server that a command started once nobody has watched or asked for long enough."""
+    """End a server that a command started once nobody has watched or asked for long enough.
+
+    Temporary conversations live in its memory alone, and somebody may come back to them.
+    """
     while started_by == "command":
         idle_s = 0.0 if app.replies.count else activity.idle_s()
-        if idle_s >= settings.server_idle_s:
+        talked = await asyncio.to_thread(app.temporary.counts)
+        most_s = max(settings.server_idle_s, TEMPORARY_IDLE_S if talked.messages else 0.0)
+        if idle_s >= most_s:
             end.begin()
             return
-        await asyncio.sleep(max(0.2, settings.server_idle_s - idle_s))
+        await asyncio.sleep(min(max(0.2, most_s - idle_s), settings.server_idle_s or 0.2))

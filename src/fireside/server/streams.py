@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import msgspec
@@ -14,6 +15,7 @@ from fireside.events import Event, Failed
 
 Tell = Callable[[Event], None]
 QUIET_S = 15.0
+log = logging.getLogger(__name__)
 
 
 def tell_progress(work: Callable[[Tell], Awaitable[msgspec.Struct]]) -> Response:
@@ -57,6 +59,9 @@ def _outcome(task: asyncio.Future[msgspec.Struct]) -> msgspec.Struct:
         return task.result()
     except FiresideError as error:
         return Failed(error.code, error.message, error.hint)
+    except Exception as error:  # the stream must say its end
+        log.error("work that was watched failed", exc_info=error)
+        return Failed(FiresideError.code, "something went wrong inside the server", "see its log")
 
 
 def _event(event: msgspec.Struct) -> bytes:

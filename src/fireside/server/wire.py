@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -25,7 +26,9 @@ def answer(value: object, status: int = 200) -> Response:
 def parse(data: bytes, kind: type[T]) -> T:
     """Return the value that a JSON body writes; BadRequest names the field at fault."""
     try:
-        return msgspec.json.decode(data, type=kind)
+        value = msgspec.json.decode(data, type=kind)
+        json.loads(data, object_pairs_hook=_refuse_twice)
+        return value
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
         field = where.strip("`").removeprefix("$").removeprefix(".")
@@ -36,6 +39,14 @@ def parse(data: bytes, kind: type[T]) -> T:
         raise BadRequest(f"{field}: {reason}" if field else reason, param=field or None) from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}", hint="send JSON in UTF-8") from error
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse a name that is given twice: readers differ on which of the two counts."""
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise BadRequest(f"{name} is given twice", param=name)
 
 
 def body(kind: type[T]) -> Any:
@@ -96,24 +107,31 @@ Fireside = Annotated[App, Depends(the_app)]
 OWNER: list[Dependency] = [Depends(owner_only)]
 
 
-def shows(kind: Any, status: int = 200, *, takes: Any = None) -> dict[str, Any]:
-    """Return a route's documentation: what it answers, and what its body is."""
-    said: dict[str, Any] = {"description": "Done"} | ({"content": _content(kind)} if kind else {})
+def shows(
+    kind: Any, status: int = 200, *, takes: Any = None, media: str = "application/json", owner: bool = False
+) -> dict[str, Any]:
+    """Return a route's documentation: what it answers (`media` tells in which form), what its body
+    is, and whether it is the owner's alone."""
+    said: dict[str, Any] = {"description": "Done"}
+    if kind:
+        said["content"] = _content(kind, media)
     failed = {"description": "What went wrong", "content": _content(ErrorAnswer)}
-    extra: dict[str, Any] = {"responses": {str(status): said, "4XX": failed}}
+    extra: dict[str, Any] = {"responses": {str(status): said, "4XX": failed, "5XX": failed}}
     if takes:
         extra["requestBody"] = {"content": _content(takes)}
+    if owner:
+        extra["security"] = [{"token": []}]
     return {"status_code": status, "response_class": Response, "openapi_extra": extra}
 
 
 _undescribed: list[tuple[dict[str, Any], Any]] = []
 
 
-def _content(kind: Any) -> dict[str, Any]:
-    """Return the description of a JSON content; its schema is put in by `describe_schemas`."""
+def _content(kind: Any, media: str = "application/json") -> dict[str, Any]:
+    """Return the description of a content; its schema is put in by `describe_schemas`."""
     described: dict[str, Any] = {}
     _undescribed.append((described, kind))
-    return {"application/json": described}
+    return {media: described}
 
 
 def describe_schemas() -> dict[str, Any]:

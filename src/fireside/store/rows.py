@@ -72,7 +72,7 @@ def reasoning_of(parts: Sequence[Part]) -> str:
     return "".join(part.text for part in parts if isinstance(part, ReasoningPart))
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=128)
 def _defaults(encoded: str) -> Defaults:
     return msgspec.json.decode(encoded, type=Defaults)
 

@@ -172,13 +172,18 @@ class Store:
         conversation_id: str,
         message: Message,
         *,
-        parent_id: str | None,
+        parent_id: str | UnsetType | None,
         defaults: Defaults,
         model: str,
     ) -> tuple[StoredMessage, StoredMessage]:
-        """Add a message and its queued reply together, and move the head to the reply."""
+        """Add a message and its queued reply together, and move the head to the reply.
+
+        UNSET follows the head as it is in the same transaction: of two at once, one follows the other.
+        """
         reply = replies.NewReply(defaults, model)
         with self._database.writing() as connection:
+            if isinstance(parent_id, UnsetType):
+                parent_id = conversations.get(connection, conversation_id).head_id
             said = messages.add(connection, self._ids, conversation_id, message, parent_id=parent_id)
             queued = replies.add(connection, self._ids, said, reply)
             return messages.get(connection, said), messages.get(connection, queued)

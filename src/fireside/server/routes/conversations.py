@@ -11,6 +11,7 @@ from fastapi.responses import StreamingResponse
 from msgspec import UNSET, UnsetType
 
 from fireside.conversations import Conversation, ConversationPage, SearchHit, Tree
+from fireside.errors import BadRequest
 from fireside.messages import Defaults, Value
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 from fireside.store.exports import export_all, export_json, export_markdown
@@ -54,6 +55,8 @@ def listing(
     app: Fireside, cursor: str | None = None, limit: Limit = 50, trash: bool = False, query: str | None = None
 ) -> Response:
     if query is not None:
+        if trash:
+            raise BadRequest("what lies in the trash is not searched", param="trash")
         return answer(app.store.find_conversations(query, cursor=cursor, limit=limit))
     return answer(app.store.conversations(cursor=cursor, limit=limit, trash=trash))
 
@@ -102,7 +105,7 @@ def restore(app: Fireside, conversation_id: str) -> Response:
     return answer(app.store.restore(conversation_id))
 
 
-@router.get("/conversations/{conversation_id}/export", **shows(None))
+@router.get("/conversations/{conversation_id}/export", **shows(bytes, media="application/json"))
 def export(
     app: Fireside,
     conversation_id: str,
@@ -114,7 +117,7 @@ def export(
     return Response(export_json(tree), media_type="application/json")
 
 
-@router.get("/export", **shows(None))
+@router.get("/export", **shows(bytes, media="application/json"))
 def export_everything(app: Fireside) -> Response:
     pieces: Iterator[bytes] = export_all(app.store)
     return StreamingResponse(pieces, media_type="application/json")

@@ -11,6 +11,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from fireside import __version__
+from fireside.app import UPLOAD
 from fireside.cards import ImportSummary, ServerStatus
 from fireside.errors import BadRequest, TooLarge
 from fireside.events import Progress
@@ -64,27 +65,33 @@ def settings(app: Fireside) -> Response:
     return answer(app.settings)
 
 
-@router.post("/fireside/v1/stop", dependencies=OWNER, **shows(None, 202))
+@router.post("/fireside/v1/stop", dependencies=OWNER, **shows(None, 202, owner=True))
 async def stop(request: Request) -> Response:
     request.app.state.stop()
     return Response(status_code=202)
 
 
-@router.post("/fireside/v1/backup", dependencies=OWNER, **shows(BackedUp, takes=AtPath))
+@router.post("/fireside/v1/backup", dependencies=OWNER, **shows(BackedUp, takes=AtPath, owner=True))
 def backup(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
     path = _absolute(wanted.path)
     return answer(BackedUp(str(path), app.store.backup(path)))
 
 
-@router.post("/fireside/v1/restore", dependencies=OWNER, **shows(Restored, takes=AtPath))
-async def restore(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
-    await app.replies.drain(app.settings.drain_s)
-    kept = await asyncio.to_thread(app.store.replace_with, _absolute(wanted.path))
-    counts = await asyncio.to_thread(app.store.counts)
+@router.post("/fireside/v1/restore", dependencies=OWNER, **shows(Restored, takes=AtPath, owner=True))
+async def restore(app: Fireside, request: Request, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
+    """Nothing new is begun while the data changes under everybody's feet."""
+    activity = request.app.state.activity
+    activity.ending = True
+    try:
+        await app.replies.drain(app.settings.drain_s)
+        kept = await asyncio.to_thread(app.store.replace_with, _absolute(wanted.path))
+        counts = await asyncio.to_thread(app.store.counts)
+    finally:
+        activity.ending = False
     return answer(Restored(counts.conversations, counts.messages, str(kept)))
 
 
-@router.post("/fireside/v1/import", **shows(None, takes=AtPath))
+@router.post("/fireside/v1/import", **shows(Imported, takes=AtPath, media="text/event-stream"))
 async def import_conversations(app: Fireside, request: Request) -> Response:
     """A JSON body with `path` is read in place; any other body is the file itself."""
     kind = request.headers.get("content-type", "").partition(";")[0]
@@ -105,7 +112,7 @@ async def import_conversations(app: Fireside, request: Request) -> Response:
 
 async def _received(request: Request, folder: Path) -> Path:
     """Return a new file that holds the request's body; nothing is left when it breaks off."""
-    path = folder / f"import-{secrets.token_hex(8)}"
+    path = folder / f"{UPLOAD}{secrets.token_hex(8)}"
     size = 0
     try:
         with await asyncio.to_thread(path.open, "xb") as file:
@@ -130,6 +137,6 @@ async def _import(app: Fireside, path: Path, tell: Tell) -> Imported:
 
 def _absolute(path: str) -> Path:
     found = Path(path)
-    if not found.is_absolute():
-        raise BadRequest("the path must be absolute", param="path")
+    if not found.is_absolute() or "\0" in path:
+        raise BadRequest("the path must be absolute, without NUL", param="path")
     return found

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fireside.app import progress_to
 from fireside.cards import ModelCard, Persona
 from fireside.messages import Value
+from fireside.personas import from_toml
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
@@ -48,7 +49,7 @@ def show(app: Fireside, request: Request, reference: str) -> Response:
     return answer(app.model(reference))
 
 
-@router.post("/models/pull", **shows(None, takes=Pull))
+@router.post("/models/pull", **shows(Pulled, takes=Pull, media="text/event-stream"))
 async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pull)]) -> Response:
     guard_model(request, wanted.reference)
     await asyncio.to_thread(app.library.card, wanted.reference)
@@ -77,7 +78,10 @@ def persona(app: Fireside, name: str) -> Response:
 
 
 @router.put("/personas/{name}", **shows(Persona, takes=PersonaSource))
-def save_persona(app: Fireside, name: str, wanted: Annotated[PersonaSource, body(PersonaSource)]) -> Response:
+def save_persona(
+    app: Fireside, request: Request, name: str, wanted: Annotated[PersonaSource, body(PersonaSource)]
+) -> Response:
+    guard_model(request, from_toml(wanted.toml, name=name).defaults.model)
     return answer(app.personas.save(name, wanted.toml))
 
 

@@ -9,42 +9,22 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, UnsetType
 
 from fireside.conversations import ReplyRecord, ReplyStatus, StoredMessage
 from fireside.errors import BadRequest, MessageNotFound
-from fireside.events import Cursor, to_sse
-from fireside.messages import (
-    Defaults,
-    FilePart,
-    Message,
-    PromptFormat,
-    Receipt,
-    Role,
-    Sampling,
-    TextPart,
-    Value,
-)
+from fireside.events import Cursor, Event, to_sse
+from fireside.messages import Defaults, FilePart, Message, Receipt, Role, TextPart
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
 router = APIRouter(prefix="/fireside/v1", tags=["replies"])
 
-Name = Annotated[str, Meta(min_length=1, max_length=60)]
 
-
-class Answering(Value, frozen=True):
+class Answering(Defaults, frozen=True):
     """How to answer this once; what is left out comes from the conversation's defaults."""
 
-    model: str | None = None
-    persona: str | None = None
-    system: str | None = None
-    sampling: Sampling = Sampling()
-    format: PromptFormat | None = None
-    me: Name | None = None
-    you: Name | None = None
-
     def defaults(self) -> Defaults:
-        return Defaults(self.model, self.persona, self.system, self.sampling, self.format, self.me, self.you)
+        return Defaults(**{name: getattr(self, name) for name in Defaults.__struct_fields__})
 
 
 class NewMessage(Answering, frozen=True):
@@ -132,7 +112,7 @@ def record(app: Fireside, message_id: str) -> Response:
     )
 
 
-@router.get("/replies/{reply_id}/events", **shows(None))
+@router.get("/replies/{reply_id}/events", **shows(Event, media="text/event-stream"))
 async def events(
     app: Fireside,
     reply_id: str,
