@@ -84,6 +84,7 @@ class PromptFormat(enum.StrEnum):
 
 
 Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+SpeakerName = Annotated[str, Meta(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
 Stop = Annotated[str, Meta(min_length=1, max_length=200)]
 
 
@@ -125,8 +126,8 @@ class Defaults(Value, frozen=True):
     system: Annotated[str, Meta(max_length=200_000)] | None = None
     sampling: Sampling = Sampling()
     format: PromptFormat | None = None
-    me: Annotated[str, Meta(min_length=1, max_length=60)] | None = None
-    you: Annotated[str, Meta(min_length=1, max_length=60)] | None = None
+    me: SpeakerName | None = None
+    you: SpeakerName | None = None
 
     def merged(self, over: Defaults) -> Defaults:
         """Return these defaults with everything that `over` names replaced, sampling included."""

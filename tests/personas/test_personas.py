@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -222,3 +223,13 @@ def test_what_is_written_is_read_back_the_same(persona: Persona) -> None:
     assert read == Persona(
         persona.name, persona.description, persona.first_message, persona.defaults, written
     )
+
+
+def test_a_pipe_among_the_personas_does_not_hang(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no pipes in the file system here")
+    os.mkfifo(tmp_path / "pipe.toml")
+    personas = Personas(tmp_path)
+    assert "pipe" not in [persona.name for persona in personas.list()]
+    with pytest.raises((ConfigError, PersonaNotFound)):
+        personas.get("pipe")

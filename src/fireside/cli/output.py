@@ -155,9 +155,15 @@ def receiving(path: Path | None) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
-    part = path.with_name(path.name + ".part")
+    import tempfile
+
     try:
-        with part.open("wb") as file:
+        descriptor, name = tempfile.mkstemp(prefix=".fireside-", dir=path.absolute().parent)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}", hint=_("choose another place")) from error
+    part = Path(name)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
             yield file
         part.replace(path)
     except OSError as error:

@@ -39,6 +39,7 @@ alone, so that a seed gives the same reply whether the prompt was read now or be
 SEQUENCES_SEEN = 8
 ANSWER_S = 120.0
 """for rendering and tokenizing; a template that takes longer never ends"""
+SPELLED = 10_000
 DYING_S = 5.0
 """longer than a system takes to clear away a process whose connections are already closed"""
 PROMPT_CACHE_MIB = 512
@@ -253,6 +254,8 @@ class LlamaCppEngine:
             usual = await self.tokenize(text, special=False)
             # Some tokenizers write a space before every text.
             fits = len(usual) in (count, count + 1) and usual[-1] == last
+            if len(self._spelled) >= SPELLED:
+                self._spelled.clear()
             self._spelled[asked] = usual[-count:] if fits else usual
         return self._spelled[asked]
 

@@ -70,7 +70,7 @@ class Personas:
                 param="toml",
             )
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             _write(self._folder / _file_name(name), text)
         except OSError as error:
             raise ConfigError(
@@ -128,6 +128,8 @@ def _readable(folder: Path) -> list[Persona]:
 def _read(path: Path) -> Persona:
     """Return the persona of a file, whose name and file name must agree."""
     stem = path.stem.removesuffix("~")
+    if path.exists() and not path.is_file():  # opening a pipe would wait for ever
+        raise ConfigError(f"{path} is not a file", hint="move it out of the folder of personas")
     try:
         with path.open("rb") as file:
             text = file.read(MAX_BYTES + 1).decode("utf-8")

@@ -8,6 +8,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from fireside import errors
 from fireside.errors import FiresideError
@@ -79,6 +80,10 @@ def install(api: FastAPI) -> None:
         first = error.errors()[0]
         field = str(first["loc"][-1])
         return error_answer(errors.BadRequest(f"{field}: {first['msg']}", param=field))
+
+    @api.exception_handler(ClientDisconnect)
+    async def left(request: Request, error: ClientDisconnect) -> Response:
+        return error_answer(errors.BadRequest("the request broke off"))
 
     @api.exception_handler(HTTPException)
     async def refused(request: Request, error: HTTPException) -> Response:

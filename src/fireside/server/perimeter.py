@@ -6,9 +6,9 @@ comes from us: its Host is one that we answer to, its Origin is our own, it cros
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +19,7 @@ from fireside.settings import LOOPBACK_HOSTS
 
 BODY_BYTES = 8_000_000
 IMPORT_PATH = "/fireside/v1/import"
+HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.IGNORECASE | re.ASCII)
 SIMPLE_TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 """What a page may post to a foreign site without asking it first."""
 
@@ -96,15 +97,13 @@ class Perimeter:
 
 
 def host_name(host: str) -> str:
-    """Return the name in a Host header, without its port.
+    """Return the name in a Host header (RFC 9110, section 7.2), without its port; "" for rubbish.
 
-    >>> host_name("LOCALHOST:3473"), host_name("[::1]:80"), host_name("evil.example")
-    ('localhost', '::1', 'evil.example')
+    >>> host_name("LOCALHOST:3473"), host_name("[::1]:80"), host_name("evil@127.0.0.1")
+    ('localhost', '::1', '')
     """
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    found = HOST.fullmatch(host)
+    return found.group(1).strip("[]").lower() if found else ""
 
 
 def _is_visit(scope: Scope, headers: Headers) -> bool:

@@ -21,6 +21,7 @@ from fireside.app import App
 from fireside.errors import AddressInUse, AddressRefused
 from fireside.runtime import Runtime, acquire, publish, withdraw
 from fireside.server.api import build
+from fireside.server.connections import BACKLOG, GuardedProtocol, no_core_dumps, raise_file_limit
 from fireside.server.perimeter import Activity
 from fireside.settings import Home, Settings
 
@@ -36,6 +37,8 @@ def serve(settings: Settings, home: Home, started_by: str = "serve") -> None:
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     refuse_beyond_loopback(settings.host)
+    no_core_dumps()
+    GuardedProtocol.most_open = raise_file_limit()
     lock = acquire(home)
     try:
         with listen(settings.host, settings.port) as listening:
@@ -153,6 +156,8 @@ async def _serve(settings: Settings, home: Home, started_by: str, listening: soc
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=1,
+        http=GuardedProtocol,
+        backlog=BACKLOG,
     )
 
     def up() -> None:

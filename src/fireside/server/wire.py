@@ -11,7 +11,6 @@ from fastapi.params import Depends as Dependency
 
 from fireside.app import App
 from fireside.errors import BadRequest, Forbidden
-from fireside.models.references import parse as parse_reference
 from fireside.server.errors import ErrorAnswer
 
 T = TypeVar("T")
@@ -93,7 +92,7 @@ def guard_model(request: Request, reference: str | None) -> None:
     app: App = request.app.state.fireside
     if reference is None or reference == app.settings.model or is_owner(request):
         return
-    if parse_reference(reference).source not in FETCHED:
+    if not reference.startswith(FETCHED):  # before anything looks whether there is such a file
         raise Forbidden(
             "only this person's own programs may name a file as the model",
             hint="use the fireside command, or set `model` in the settings",
@@ -101,7 +100,7 @@ def guard_model(request: Request, reference: str | None) -> None:
         )
 
 
-FETCHED = ("pypi", "hf")
+FETCHED = ("pypi:", "hf:")
 """Sources that don't touch files which are here already."""
 Fireside = Annotated[App, Depends(the_app)]
 OWNER: list[Dependency] = [Depends(owner_only)]

@@ -18,6 +18,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
+from fireside.cli.visible import visible
+
 CODE_THEME = "ansi_dark"
 _NARROWEST_COLUMN = 3
 
@@ -74,18 +76,30 @@ class TerminalMarkdown(markdown.Markdown):
 
     def __init__(self, text: str) -> None:
         super().__init__("", code_theme=CODE_THEME, hyperlinks=False)
-        self.parsed = _with_line_breaks(_parser().parse(text))
+        self.parsed = _readied(_parser().parse(text))
 
 
 @cache
 def _parser() -> MarkdownIt:
     rules: dict[str, Any] = {"html": False, "linkify": False}
-    return MarkdownIt("commonmark", rules).enable(["strikethrough", "table"]).disable(["image", "reference"])
+    parser = (
+        MarkdownIt("commonmark", rules).enable(["strikethrough", "table"]).disable(["image", "reference"])
+    )
+    parser.normalizeLinkText = _as_written  # type: ignore[method-assign]
+    return parser
 
 
-def _with_line_breaks(tokens: list[Token]) -> list[Token]:
+def _as_written(link: str) -> str:
+    """The parser would decode `%1B` in the text of a link, and a terminal would obey it."""
+    return link
+
+
+def _readied(tokens: list[Token]) -> list[Token]:
+    """Keep line breaks, and make visible what the parser made of entities (`&#x202e;`) and the like."""
     for token in tokens:
+        token.content = visible(token.content)
         for child in token.children or ():
+            child.content = visible(child.content)
             if child.type == "softbreak":
                 child.type = "hardbreak"
     return tokens

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from pathlib import Path
 from typing import Annotated
@@ -94,7 +95,7 @@ async def restore(app: Fireside, request: Request, wanted: Annotated[AtPath, bod
 @router.post("/fireside/v1/import", **shows(Imported, takes=AtPath, media="text/event-stream"))
 async def import_conversations(app: Fireside, request: Request) -> Response:
     """A JSON body with `path` is read in place; any other body is the file itself."""
-    kind = request.headers.get("content-type", "").partition(";")[0]
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
         owner_only(request)
         path = _absolute(parse(await request.body(), AtPath).path)
@@ -115,7 +116,7 @@ async def _received(request: Request, folder: Path) -> Path:
     path = folder / f"{UPLOAD}{secrets.token_hex(8)}"
     size = 0
     try:
-        with await asyncio.to_thread(path.open, "xb") as file:
+        with await asyncio.to_thread(open, path, "xb", opener=_private) as file:
             async for chunk in request.stream():
                 size += len(chunk)
                 if size > IMPORT_BYTES:
@@ -133,6 +134,11 @@ async def _import(app: Fireside, path: Path, tell: Tell) -> Imported:
 
     summary = await asyncio.to_thread(import_file, app.store, path, progress=progress)
     return Imported(summary)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a new file that only its owner may read: it holds somebody's chats."""
+    return os.open(path, flags, 0o600)
 
 
 def _absolute(path: str) -> Path:

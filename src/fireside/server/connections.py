@@ -1,0 +1,61 @@
+"""Limits on connections: a silent one is closed, one too many is told to come again.
+
+Without them a few hundred connections that say nothing make a server deaf (slow-loris), and
+asyncio logs every accept that fails for want of a descriptor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+BACKLOG = 64
+HEAD_S = 10.0
+"""how long the head of the first request may take"""
+MOST_OPEN = 2000
+SPARE_FILES = 200
+"""descriptors for the database, the engines and everything else"""
+BUSY = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+def raise_file_limit() -> int:
+    """Allow as many open files as this process may have; return how many connections that carries."""
+    if sys.platform == "win32":
+        return MOST_OPEN
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_OPEN + SPARE_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MOST_OPEN if soft == resource.RLIM_INFINITY else max(16, min(MOST_OPEN, soft - SPARE_FILES))
+
+
+def no_core_dumps() -> None:
+    """A crash must not write everybody's words to the disk."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+class GuardedProtocol(H11Protocol):
+    """Uvicorn's HTTP/1.1, with a limit on open connections and on silence."""
+
+    most_open = MOST_OPEN
+    head_s = HEAD_S
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self.most_open:
+            transport.write(BUSY)
+            transport.close()
+            return
+        self.loop.call_later(self.head_s, self._close_if_silent)
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
