@@ -47,7 +47,8 @@ class App:
         self.library = Library(home.models, os.environ)
         self.personas = Personas(home.personas)
         self.engines = engines
-        self.replies = Replies(Parts(_ModelFiles(self), engines, Assembler()))
+        self.files = ModelFiles(self)
+        self.replies = Replies(Parts(self.files, engines, Assembler()))
 
     @classmethod
     def open(cls, settings: Settings, home: Home, engines: Engines | None = None) -> App:
@@ -258,7 +259,7 @@ class App:
             )
 
 
-class _ModelFiles:
+class ModelFiles:
     """The models room as turns see it: a reference becomes a file that an engine can load."""
 
     def __init__(self, app: App) -> None:

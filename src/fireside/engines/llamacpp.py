@@ -242,6 +242,19 @@ class LlamaCppEngine:
         if not pieces.ended:
             raise await self._cut_off()
 
+    async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
+        reader = EventReader()
+        try:
+            async with self._exchange("POST", path, body) as response:
+                if response.status != 200:
+                    raise failure_in(response.status, await response.read())
+                async with aclosing(response.pieces()) as pieces:
+                    async for data in pieces:
+                        for event in reader.feed(data):
+                            yield event
+        except loopback.Broken as error:
+            raise await self._cut_off() from error
+
     async def _recover(self, text: str, count: int, last: int) -> tuple[int, ...]:
         """Return the ids that spell `text`; `count` and `last` are what is known about them.
 

@@ -106,6 +106,15 @@ class Engine(Protocol):
         """
         ...
 
+    def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
+        """Pass a request to the engine's own OpenAI-style interface, and yield its events' data.
+
+        `body` asks for a stream, always: only so does the engine notice that somebody left. The
+        last data is `[DONE]`. BadRequest where the engine refuses it. Closing the iterator frees
+        the slot within 2 seconds.
+        """
+        ...
+
     async def aclose(self) -> None:
         """End the engine and its process."""
         ...
