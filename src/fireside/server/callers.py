@@ -6,7 +6,9 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
 
+from fireside.errors import Forbidden
 from fireside.server.wire import is_owner
 
 Scope = Literal["chat", "models", "admin"]
@@ -27,3 +29,19 @@ def the_caller(request: Request) -> Caller:
 
 
 Asking = Annotated[Caller, Depends(the_caller)]
+
+
+def needs(scope: Scope) -> Dependency:
+    """Return the guard of a route, or of a whole router: `dependencies=[needs("chat")]`.
+
+    Forbidden (403) for a caller whose key hasn't the scope.
+    """
+
+    def guard(caller: Asking) -> None:
+        if scope not in caller.scopes:
+            raise Forbidden(
+                f"this key may not do that: it needs the scope `{scope}`",
+                hint=f"make one with `fireside keys new NAME --scope {scope}`",
+            )
+
+    return Dependency(guard)
