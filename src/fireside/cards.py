@@ -62,6 +62,8 @@ class EngineStatus(msgspec.Struct, frozen=True):
     resident_bytes: int | None
     pid: int | None
     notices: tuple[str, ...] = ()
+    unloads_in_s: float | None = None
+    """seconds until it is unloaded if nobody uses it from now on"""
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

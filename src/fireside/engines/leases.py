@@ -58,6 +58,8 @@ class _Loaded:
         self.idling: asyncio.Task[None] | None = None
         self.users = 0
         self.unused_since = 0.0
+        self.idle_s: float | None = None
+        """how long it stays when nobody uses it, where somebody said so"""
         self.share = 0.0
         self.listeners: list[LoadProgress] = []
 
@@ -115,10 +117,19 @@ class Engines:
         finally:
             self._give_back(loaded)
 
+    def keep(self, reference: str, idle_s: float) -> None:
+        """Keep a loaded model for `idle_s` seconds after its last use; 0 unloads it once nobody uses it."""
+        for loaded in list(self._wanted.values()):
+            if loaded.model.reference == reference:
+                loaded.idle_s = idle_s
+                if loaded.idling:
+                    loaded.idling.cancel()
+                    self._begin_to_idle(loaded)
+
     def statuses(self) -> tuple[EngineStatus, ...]:
         """Return what is loaded."""
         return tuple(
-            _status(loaded.engine, loaded.users)
+            _status(loaded.engine, loaded.users, self._unloads_in_s(loaded))
             for loaded in self._wanted.values()
             if loaded.engine is not None and loaded.engine.alive
         )
@@ -218,9 +229,16 @@ class Engines:
         self._tell_the_waiting()
 
     async def _unload_later(self, loaded: _Loaded) -> None:
-        await self._sleep(self._settings.model_idle_s)
+        await self._sleep(self._idle_s(loaded))
         loaded.idling = None
         self._remove(loaded)
+
+    def _idle_s(self, loaded: _Loaded) -> float:
+        return self._settings.model_idle_s if loaded.idle_s is None else loaded.idle_s
+
+    def _unloads_in_s(self, loaded: _Loaded) -> float:
+        begun = self._clock() if loaded.users else loaded.unused_since
+        return max(0.0, begun + self._idle_s(loaded) - self._clock())
 
     def _bury(self, loaded: _Loaded) -> None:
         self._count_crash(loaded.model)
@@ -262,7 +280,7 @@ def _key(model: ModelFile) -> _Key:
     return model.identity, model.context_length
 
 
-def _status(engine: Engine, users: int) -> EngineStatus:
+def _status(engine: Engine, users: int, unloads_in_s: float) -> EngineStatus:
     info = engine.info
     return EngineStatus(
         model=info.model,
@@ -275,4 +293,5 @@ def _status(engine: Engine, users: int) -> EngineStatus:
         resident_bytes=machine.resident_bytes(info.pid) if info.pid is not None else None,
         pid=info.pid,
         notices=info.notices,
+        unloads_in_s=unloads_in_s,
     )

@@ -252,6 +252,8 @@ class LlamaCppEngine:
                     async for data in pieces:
                         for event in reader.feed(data):
                             yield event
+            if plain := reader.left():
+                yield plain
         except loopback.Broken as error:
             raise await self._cut_off() from error
 

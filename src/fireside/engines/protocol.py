@@ -110,8 +110,9 @@ class Engine(Protocol):
         """Pass a request to the engine's own OpenAI-style interface, and yield its events' data.
 
         `body` asks for a stream, always: only so does the engine notice that somebody left. The
-        last data is `[DONE]`. BadRequest where the engine refuses it. Closing the iterator frees
-        the slot within 2 seconds.
+        last data is `[DONE]`. What only looks something up (`…/input_tokens`) is one data: the
+        answer's JSON. BadRequest where the engine refuses it. Closing the iterator frees the slot
+        within 2 seconds.
         """
         ...
 
