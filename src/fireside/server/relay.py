@@ -37,7 +37,7 @@ async def leased(app: App, caller: Caller, name: str | None) -> AsyncIterator[En
     """Give the engine of the model that a program names, loaded first where it isn't."""
     reference = await asyncio.to_thread(reference_of, app, name)
     file = await app.files.ensure(reference, lambda event: None)
-    async with app.engines.lease(file) as engine:
+    async with app.engines.lease(file, who=caller.who) as engine:
         yield engine
 
 
