@@ -12,10 +12,11 @@ from msgspec import UNSET, UnsetType
 
 from fireside.conversations import Conversation, ConversationPage, SearchHit, Tree
 from fireside.messages import Defaults, Value
+from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 from fireside.store.exports import export_all, export_json, export_markdown
 
-router = APIRouter(prefix="/fireside/v1", tags=["conversations"])
+router = APIRouter(prefix="/fireside/v1", tags=["conversations"], dependencies=[needs("chat")])
 
 
 class NewConversation(Value, frozen=True):

@@ -15,13 +15,15 @@ from fireside.cards import ImportSummary, ServerStatus
 from fireside.errors import BadRequest, TooLarge
 from fireside.events import Progress
 from fireside.messages import Value
+from fireside.server.callers import Asking, needs
 from fireside.server.streams import Tell, tell_progress
-from fireside.server.wire import OWNER, Fireside, answer, body, owner_only, parse, shows
+from fireside.server.wire import OWNER, Fireside, answer, body, check_owner, parse, shows
 from fireside.settings import Settings
 from fireside.store.imports import import_file
 
 router = APIRouter(tags=["server"])
 IMPORT_BYTES = 16_000_000_000
+CHAT = [needs("chat")]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -54,12 +56,12 @@ async def health() -> Response:
     return answer(Health())
 
 
-@router.get("/fireside/v1/status", **shows(ServerStatus))
+@router.get("/fireside/v1/status", dependencies=CHAT, **shows(ServerStatus))
 def status(app: Fireside, request: Request) -> Response:
     return answer(request.app.state.status())
 
 
-@router.get("/fireside/v1/settings", **shows(Settings))
+@router.get("/fireside/v1/settings", dependencies=CHAT, **shows(Settings))
 def settings(app: Fireside) -> Response:
     return answer(app.settings)
 
@@ -84,12 +86,12 @@ async def restore(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Res
     return answer(Restored(counts.conversations, counts.messages, str(kept)))
 
 
-@router.post("/fireside/v1/import", **shows(None, takes=AtPath))
-async def import_conversations(app: Fireside, request: Request) -> Response:
+@router.post("/fireside/v1/import", dependencies=CHAT, **shows(None, takes=AtPath))
+async def import_conversations(app: Fireside, request: Request, caller: Asking) -> Response:
     """A JSON body with `path` is read in place; any other body is the file itself."""
     kind = request.headers.get("content-type", "").partition(";")[0]
     if kind == "application/json":
-        owner_only(request)
+        check_owner(caller)
         path = _absolute(parse(await request.body(), AtPath).path)
         return tell_progress(lambda tell: _import(app, path, tell))
     upload = await _received(request, app.home.data)

@@ -25,9 +25,10 @@ from fireside.messages import (
     TextPart,
     Value,
 )
+from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
-router = APIRouter(prefix="/fireside/v1", tags=["replies"])
+router = APIRouter(prefix="/fireside/v1", tags=["replies"], dependencies=[needs("chat")])
 
 Name = Annotated[str, Meta(min_length=1, max_length=60)]
 
