@@ -30,7 +30,15 @@ log = logging.getLogger(__name__)
 EVERYTHING: frozenset[Scope] = frozenset(SCOPES)
 WITHOUT_A_KEY: frozenset[Scope] = frozenset(("chat", "models"))
 """What programs of this machine may do while no key exists: not to make one, nor to read files."""
-OPEN = frozenset((("GET", "/health"), ("GET", "/"), ("POST", "/fireside/v1/sessions")))
+OPEN = frozenset(
+    (
+        ("GET", "/health"),
+        ("GET", "/health/live"),
+        ("GET", "/health/ready"),
+        ("GET", "/"),
+        ("POST", "/fireside/v1/sessions"),
+    )
+)
 """The routes that need no key: a sign of life, the page (no data in it), and where a key is entered."""
 COOKIE = "fireside_session"
 BEHIND_A_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip")

@@ -126,6 +126,6 @@ def install(api: FastAPI) -> None:
 
     @api.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        log.error("a request failed", exc_info=error)
         failed = FiresideError("something went wrong inside the server", hint="see its log")
         return error_answer(failed, request.url.path)

@@ -18,7 +18,7 @@ from fireside import __version__
 from fireside.app import App
 from fireside.cards import NewKey
 from fireside.runtime import Runtime, acquire, publish, withdraw
-from fireside.server import offline
+from fireside.server import logs, offline
 from fireside.server.api import build
 from fireside.server.listening import Certificate, Listening, listening
 from fireside.server.perimeter import Activity
@@ -46,7 +46,7 @@ def serve(
     One that a command started (`started_by="command"`) leaves after `settings.server_idle_s` without
     anybody.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.begin(settings.log_level)
     lock = acquire(home)
     try:
         made = offline.first_key(settings, home, makes_key=makes_key)

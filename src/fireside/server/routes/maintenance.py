@@ -52,8 +52,21 @@ class Imported(msgspec.Struct, tag_field="event", tag="imported", frozen=True):
 
 
 @router.get("/health", **shows(Health))
-async def health() -> Response:
-    return answer(Health())
+async def health(request: Request) -> Response:
+    """Tell that the server lives, and whether it takes new work."""
+    return answer(Health(ready=request.app.state.ready()))
+
+
+@router.get("/health/live", **shows(Health))
+async def live(request: Request) -> Response:
+    """Tell that the server lives: 200 as long as it answers at all."""
+    return await health(request)
+
+
+@router.get("/health/ready", **shows(Health))
+async def ready(request: Request) -> Response:
+    """Tell whether the server takes new work: 503 while it stops."""
+    return answer(Health(ready=request.app.state.ready()), 200 if request.app.state.ready() else 503)
 
 
 @router.get("/fireside/v1/status", dependencies=CHAT, **shows(ServerStatus))
