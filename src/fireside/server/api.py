@@ -16,12 +16,23 @@ from fireside.cards import ServerStatus
 from fireside.runtime import Runtime
 from fireside.server import errors
 from fireside.server.callers import Door, admitted
+from fireside.server.counted import Counted
 from fireside.server.guesses import Guesses
 from fireside.server.keys import Keys
 from fireside.server.listening import names_to_answer_to
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.resident import resident_bytes
-from fireside.server.routes import conversations, keys, maintenance, models, page, replies, sessions
+from fireside.server.routes import (
+    conversations,
+    docs,
+    keys,
+    maintenance,
+    metrics,
+    models,
+    page,
+    replies,
+    sessions,
+)
 from fireside.server.wire import describe_schemas, refuse_unknown_query
 
 
@@ -38,15 +49,16 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
     begun = time.monotonic()
     api.state.fireside = app
     api.state.stop = stop
+    api.state.ready = lambda: not activity.ending
     api.state.door = Door(Keys(app.store.keys), runtime.token, Guesses())
     api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
     errors.install(api)
-    for room in (maintenance, conversations, replies, models, keys, sessions, page):
+    for room in (maintenance, metrics, conversations, replies, models, keys, sessions, docs, page):
         api.include_router(room.router)
     api.openapi = lambda: _documented(api)  # type: ignore[method-assign]
     settings = app.settings
     hosts = (*settings.allowed_hosts, *names_to_answer_to(settings.host))
-    return Perimeter(api, hosts, settings.allowed_origins, activity)
+    return Counted(Perimeter(api, hosts, settings.allowed_origins, activity), app.metrics)
 
 
 def _documented(api: FastAPI) -> dict[str, Any]:
