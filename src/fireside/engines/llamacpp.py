@@ -45,11 +45,21 @@ PROMPT_CACHE_MIB = 512
 
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 _OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
+_REASONING = re.compile(r"<think>|enable_thinking")
 _BRANDS = {"NVIDIA": "CUDA", "AMD": "ROCm or Vulkan", "Apple": "Metal"}
 
 
 class _Slot(msgspec.Struct):
     n_ctx: int
+
+
+class _Abilities(msgspec.Struct):
+    supports_tools: bool = False
+
+
+class _Properties(msgspec.Struct):
+    chat_template_caps: _Abilities
+    chat_template: str = ""
 
 
 class _Rendered(msgspec.Struct):
@@ -142,6 +152,7 @@ class LlamaCppEngine:
     async def introduce(self, model: ModelFile, settings: Settings, prepared: Prepared, began: float) -> None:
         """Find out what was really loaded."""
         slots = msgspec.json.decode(await self._ask("GET", "/slots"), type=list[_Slot])
+        known = msgspec.json.decode(await self._ask("GET", "/props"), type=_Properties)
         held = min((slot.n_ctx for slot in slots), default=0)
         device = _device(prepared, self._child.words())
         self._info = EngineInfo(
@@ -157,6 +168,8 @@ class LlamaCppEngine:
             load_ms=(time.monotonic() - began) * 1000,
             pid=self._child.pid,
             notices=_notices(device),
+            takes_tools=model.has_template and known.chat_template_caps.supports_tools,
+            reasons=model.has_template and bool(_REASONING.search(known.chat_template)),
         )
 
     @property

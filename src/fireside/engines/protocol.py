@@ -38,6 +38,10 @@ class EngineInfo(msgspec.Struct, frozen=True):
     load_ms: float
     pid: int | None = None
     notices: tuple[str, ...] = ()
+    takes_tools: bool = False
+    """whether the model's template knows calls of functions"""
+    reasons: bool = False
+    """whether its template knows thoughts before an answer"""
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from fireside.server.counted import Counted
 from fireside.server.guesses import Guesses
 from fireside.server.keys import Keys
 from fireside.server.listening import names_to_answer_to
+from fireside.server.openai.routes import ROUTERS as OPENAI
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.resident import resident_bytes
 from fireside.server.routes import (
@@ -55,6 +56,8 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
     errors.install(api)
     for room in (maintenance, metrics, conversations, replies, models, keys, sessions, docs, page):
         api.include_router(room.router)
+    for router in OPENAI:
+        api.include_router(router)
     api.openapi = lambda: _documented(api)  # type: ignore[method-assign]
     settings = app.settings
     hosts = (*settings.allowed_hosts, *names_to_answer_to(settings.host))

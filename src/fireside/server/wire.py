@@ -30,7 +30,7 @@ def parse(data: bytes, kind: type[T]) -> T:
         return msgspec.json.decode(data, type=kind)
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
-        field = where.strip("`").removeprefix("$").removeprefix(".")
+        field = where.rpartition(" in ")[2].strip("`").removeprefix("$").removeprefix(".")
         if "unknown field" in reason:
             unknown = reason.split("`")[1]
             field = f"{field}.{unknown}".lstrip(".")
