@@ -71,28 +71,33 @@ async def ready(request: Request) -> Response:
 
 @router.get("/fireside/v1/status", dependencies=CHAT, **shows(ServerStatus))
 def status(app: Fireside, request: Request) -> Response:
+    """Show the server, its engines and who waits: what `fireside status` prints."""
     return answer(request.app.state.status())
 
 
 @router.get("/fireside/v1/settings", dependencies=CHAT, **shows(Settings))
 def settings(app: Fireside) -> Response:
+    """Show the settings that are in force."""
     return answer(app.settings)
 
 
 @router.post("/fireside/v1/stop", dependencies=OWNER, **shows(None, 202))
 async def stop(request: Request) -> Response:
+    """End the server: new work is refused, running replies drain. For the owner's own programs."""
     request.app.state.stop()
     return Response(status_code=202)
 
 
 @router.post("/fireside/v1/backup", dependencies=OWNER, **shows(BackedUp, takes=AtPath))
 def backup(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
+    """Write a copy of the database to an absolute path. For the owner's own programs."""
     path = _absolute(wanted.path)
     return answer(BackedUp(str(path), app.store.backup(path)))
 
 
 @router.post("/fireside/v1/restore", dependencies=OWNER, **shows(Restored, takes=AtPath))
 async def restore(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
+    """Put a backup in the place of the data; `kept` is where that went. For the owner's own programs."""
     await app.replies.drain(app.settings.drain_s)
     kept = await asyncio.to_thread(app.store.replace_with, _absolute(wanted.path))
     counts = await asyncio.to_thread(app.store.counts)
