@@ -27,6 +27,19 @@ SPELLINGS = [
     "/./fireside/v1/keys",
 ]
 
+MODELS = {("POST", "/fireside/v1/models/pull"), ("DELETE", "/fireside/v1/models"), ("POST", "/api/pull")}
+"""What the scope `models` is for."""
+ANY_KEY = {
+    ("GET", "/fireside/v1/sessions"),
+    ("DELETE", "/fireside/v1/sessions/{session_id}"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/docs.css"),
+    ("GET", "/docs/docs.js"),
+}
+"""What every key may see: its own sessions, and what the interface is."""
+OTHER_ENVELOPES = ("/api/", "/v1/messages")
+
 
 def routes_of(api: FastAPI) -> list[tuple[str, str]]:
     """Every method and path there is; a route of a kind that no check stands before fails."""
@@ -54,8 +67,21 @@ async def test_every_route_but_the_written_few_needs_a_key_once_one_exists(place
                 continue
             assert answer.status_code == 401, (method, path)
             assert answer.headers["www-authenticate"] == "Bearer"
+            if method == "HEAD" or path.startswith(OTHER_ENVELOPES):
+                continue
             error = answer.json()["error"]
             assert (error["code"], error["type"]) == ("invalid_api_key", "authentication_error")
+
+
+async def test_every_route_asks_for_a_scope(place: Place) -> None:
+    key = await place.key("fetcher", "models")
+    allowed = set()
+    for method, path in routes_of(place.api):
+        plain = path.replace("{", "").replace("}", "")
+        answer = await place.phone().request(method, plain, headers=bearer(key))
+        if answer.status_code != 403:
+            allowed.add((method, path))
+    assert allowed == OPEN | MODELS | ANY_KEY
 
 
 async def test_beyond_this_machine_a_key_is_needed_even_while_there_is_none(place: Place) -> None:

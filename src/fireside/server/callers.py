@@ -36,6 +36,7 @@ OPEN = frozenset(
         ("GET", "/health/live"),
         ("GET", "/health/ready"),
         ("GET", "/"),
+        ("HEAD", "/"),
         ("POST", "/fireside/v1/sessions"),
     )
 )

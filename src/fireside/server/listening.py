@@ -162,7 +162,7 @@ def find_certificate(settings: Settings) -> Certificate | None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(found.certificate, found.key, lambda: b"")
     except ssl.SSLError as error:
         raise ConfigError(
-            f"{found.certificate} and {found.key}: {_reason(error)}",
+            f"tls_certificate {found.certificate}, tls_key {found.key}: {_reason(error)}",
             hint="both are PEM files that belong together, and the key has no password",
         ) from error
     return found

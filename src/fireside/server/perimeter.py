@@ -7,9 +7,9 @@ comes from us: its Host is one that we answer to, its Origin is our own, it cros
 from __future__ import annotations
 
 import ipaddress
+import re
 import time
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,6 +23,7 @@ BODY_BYTES = 8_000_000
 IMPORT_PATH = "/fireside/v1/import"
 SIMPLE_TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 """What a page may post to a foreign site without asking it first."""
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
 class Activity:
@@ -67,7 +68,7 @@ class Perimeter:
                 if self._activity.ending and scope["method"] != "GET":
                     raise ServerUnavailable("the server is stopping", hint="try again in a moment")
             except FiresideError as error:
-                await error_answer(error)(scope, receive, send)
+                await error_answer(error, scope["path"])(scope, receive, send)
                 return
             origin = headers.get("origin")
             if origin is not None and origin.rstrip("/").lower() in self._origins:
@@ -113,15 +114,15 @@ class Perimeter:
 
 
 def host_name(host: str) -> str:
-    """Return the name in a Host header, without its port.
+    """Return the name in a Host header, without its port; nothing for what is no host (RFC 9110, 7.2).
 
     >>> host_name("LOCALHOST:3473"), host_name("[::1]:80"), host_name("evil.example")
     ('localhost', '::1', 'evil.example')
+    >>> host_name("[::1].evil.example"), host_name("evil.example@localhost")
+    ('', '')
     """
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""
+    found = _HOST.fullmatch(host)
+    return (found["address"] or found["name"]).lower() if found else ""
 
 
 def is_address(name: str) -> bool:
