@@ -183,6 +183,9 @@ class ScriptedEngine:
         """Answer a chat request in OpenAI's shape with the next script, a chunk for each piece."""
         self._must_live()
         self.relayed.append((path, msgspec.json.decode(body)))
+        if path.endswith("/input_tokens"):
+            yield msgspec.json.encode({"input_tokens": len(body)})
+            return
         said: list[int] = []
         async for piece in self._play(self._next_script(""), said, 10_000):
             delta = {"choices": [{"index": 0, "delta": {"content": piece.text}, "finish_reason": None}]}

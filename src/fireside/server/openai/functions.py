@@ -119,7 +119,7 @@ def _ending(held: list[Piece], end: End, shape: Shape, *, required: bool) -> lis
         if required:
             raise
         return [*held, end]
-    return [Piece(calls=(call,)), End("tool_calls", end.counts)]
+    return [Piece(calls=(call,)), msgspec.structs.replace(end, reason="tool_calls")]
 
 
 def _read_call(text: str, shape: Shape) -> CallDelta:

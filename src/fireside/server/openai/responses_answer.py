@@ -30,21 +30,19 @@ class OutputText(msgspec.Struct, frozen=True):
     type: Literal["output_text"] = "output_text"
 
 
-class OutputMessage(msgspec.Struct, frozen=True):
+class OutputMessage(msgspec.Struct, tag_field="type", tag="message", frozen=True):
     id: str
     status: ItemStatus
     content: tuple[OutputText, ...]
     role: Literal["assistant"] = "assistant"
-    type: Literal["message"] = "message"
 
 
-class OutputCall(msgspec.Struct, frozen=True):
+class OutputCall(msgspec.Struct, tag_field="type", tag="function_call", frozen=True):
     id: str
     call_id: str
     name: str
     arguments: str
     status: ItemStatus
-    type: Literal["function_call"] = "function_call"
 
 
 class ReasoningText(msgspec.Struct, frozen=True):
@@ -52,12 +50,11 @@ class ReasoningText(msgspec.Struct, frozen=True):
     type: Literal["reasoning_text"] = "reasoning_text"
 
 
-class OutputReasoning(msgspec.Struct, frozen=True):
+class OutputReasoning(msgspec.Struct, tag_field="type", tag="reasoning", frozen=True):
     id: str
     status: ItemStatus
     content: tuple[ReasoningText, ...]
     summary: tuple[Any, ...] = ()
-    type: Literal["reasoning"] = "reasoning"
 
 
 OutputItem = OutputMessage | OutputCall | OutputReasoning
