@@ -82,6 +82,33 @@ def test_serve_lan_makes_a_key_and_says_where_it_is(tmp_path: Path, smollm2: Pat
         assert server.http.get(CHATS, headers=bearer(secret)).status_code == 200
 
 
+def test_a_key_that_could_not_be_shown_is_not_made(tmp_path: Path) -> None:
+    with socket.socket() as other:
+        other.bind((EVERYWHERE, 0))
+        other.listen()
+        refused = run(tmp_path, "serve", "--lan", port=other.getsockname()[1])
+    assert refused.returncode == 1
+    assert "is used by another program" in refused.stderr
+    refused = run(tmp_path, "serve", host=EVERYWHERE)
+    assert "without a key" in refused.stderr
+
+
+def test_on_another_loopback_address_the_commands_go_on_too(tmp_path: Path, smollm2: Path) -> None:
+    settings = {"model": f"file:{smollm2}", "host": "127.0.0.2"}
+    run(tmp_path, "keys", "new", "one", **settings)
+    with serving(tmp_path, **settings) as server:
+        assert httpx.URL(server.runtime.open_at[0]).host == "127.0.0.2"
+        assert run(tmp_path, "keys", **settings).returncode == 0
+        assert httpx.get(server.runtime.open_at[0] + CHATS, trust_env=False).status_code == 401
+
+
+@pytest.mark.parametrize("origin", ["*", "https://*.example", "evil.example", "https://app.example/page"])
+def test_an_origin_that_is_none_is_refused(tmp_path: Path, origin: str) -> None:
+    refused = run(tmp_path, "serve", allowed_origins=origin)
+    assert refused.returncode == 1
+    assert "FIRESIDE_ALLOWED_ORIGINS" in refused.stderr
+
+
 def test_the_qr_code_is_the_address_and_never_the_key() -> None:
     import segno
 

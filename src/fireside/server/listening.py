@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.errors import AddressInUse, AddressRefused, ConfigError
-from fireside.settings import Settings
+from fireside.settings import LOOPBACK_HOSTS, Settings
 
 LAN_HOST = "0.0.0.0"  # noqa: S104
 _EVERYWHERE = (LAN_HOST, "::")
@@ -87,7 +87,7 @@ def listening(settings: Settings) -> Iterator[Listening]:
         main = opened.enter_context(listen(host, settings.port))
         port = main.getsockname()[1]
         listeners = [Listener(main, certificate)]
-        is_own_place = host not in _EVERYWHERE and is_beyond_loopback(host)
+        is_own_place = host not in (*_EVERYWHERE, *LOOPBACK_HOSTS)
         if certificate or is_own_place:
             own = opened.enter_context(listen("127.0.0.1", port if is_own_place else 0))
             listeners.append(Listener(own))
@@ -102,7 +102,8 @@ def listening(settings: Settings) -> Iterator[Listening]:
 def _open_at(settings: Settings, port: int, *, is_tls: bool) -> tuple[str, ...]:
     scheme = "https" if is_tls else "http"
     if not is_beyond_loopback(settings.host):
-        return (_url(scheme, settings.host, port),) if is_tls else ()
+        is_known = settings.host in LOOPBACK_HOSTS and not is_tls
+        return () if is_known else (_url(scheme, settings.host, port),)
     # A certificate is good for names, and whoever has one told us the name.
     named = settings.allowed_hosts[:1] if is_tls else ()
     if settings.host not in _EVERYWHERE:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fireside.cards import NewKey, Scope
 from fireside.errors import StoreDamaged, StoreTooNew
 from fireside.runtime import acquire
 from fireside.server.keys import Keys
-from fireside.server.listening import is_beyond_loopback, refuse_without_key
+from fireside.server.listening import is_beyond_loopback
 from fireside.settings import Home, Settings
 from fireside.store import Store, StoreCounts, put_back
 
@@ -40,23 +41,21 @@ def restore(settings: Settings, home: Home, backup: Path) -> tuple[StoreCounts, 
         lock.release(force=True)
 
 
-def first_key(settings: Settings, home: Home, *, makes_key: bool) -> NewKey | None:
-    """Return the key that had to be made before others may reach this machine, None where none had to.
+def lacks_key(settings: Settings, home: Home) -> bool:
+    """Return whether others could reach a server with these settings, and no key exists.
 
-    AddressRefused when there is none and `makes_key` doesn't allow to make it. The home must be held.
+    The home must be held.
     """
     if not is_beyond_loopback(settings.host):
-        return None
-    store = Store.open(home.database(settings), home.backups)
-    try:
-        keys = Keys(store.keys)
-        if keys.exist:
-            return None
-        if not makes_key:
-            raise refuse_without_key(settings.host)
+        return False
+    with _keys(settings, home) as keys:
+        return not keys.exist
+
+
+def first_key(settings: Settings, home: Home) -> NewKey:
+    """Make the key of those who come from the network. The home must be held."""
+    with _keys(settings, home) as keys:
         return keys.make("lan", LAN_SCOPES)
-    finally:
-        store.close()
 
 
 def new_key(settings: Settings, home: Home, name: str, scopes: Collection[Scope]) -> NewKey:
@@ -66,10 +65,16 @@ def new_key(settings: Settings, home: Home, name: str, scopes: Collection[Scope]
     """
     lock = acquire(home)
     try:
-        store = Store.open(home.database(settings), home.backups)
-        try:
-            return Keys(store.keys).make(name, scopes)
-        finally:
-            store.close()
+        with _keys(settings, home) as keys:
+            return keys.make(name, scopes)
     finally:
         lock.release(force=True)
+
+
+@contextmanager
+def _keys(settings: Settings, home: Home) -> Iterator[Keys]:
+    store = Store.open(home.database(settings), home.backups)
+    try:
+        yield Keys(store.keys)
+    finally:
+        store.close()

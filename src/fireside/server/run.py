@@ -20,7 +20,7 @@ from fireside.cards import NewKey
 from fireside.runtime import Runtime, acquire, publish, withdraw
 from fireside.server import logs, offline
 from fireside.server.api import build
-from fireside.server.listening import Certificate, Listening, listening
+from fireside.server.listening import Certificate, Listening, listening, refuse_without_key
 from fireside.server.perimeter import Activity
 from fireside.settings import Home, Settings
 
@@ -49,8 +49,12 @@ def serve(
     logs.begin(settings.log_level)
     lock = acquire(home)
     try:
-        made = offline.first_key(settings, home, makes_key=makes_key)
+        lacks_key = offline.lacks_key(settings, home)
+        if lacks_key and not makes_key:
+            raise refuse_without_key(settings.host)
         with listening(settings) as places:
+            # Only now: a key that is made and never shown would shut out everybody.
+            made = offline.first_key(settings, home) if lacks_key else None
             asyncio.run(_serve(settings, home, started_by, places, lambda runtime: told(runtime, made)))
     finally:
         withdraw(home)
