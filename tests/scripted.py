@@ -97,6 +97,7 @@ class ScriptedEngine:
         self._seen: list[tuple[int, ...]] = []
         self._alive = True
         self.asked: list[Asked] = []
+        self.relayed: list[tuple[str, Any]] = []
         self.rendered: list[tuple[Message, ...]] = []
         self.tokenized: list[tuple[str, bool]] = []
         self.generating = 0
@@ -177,6 +178,20 @@ class ScriptedEngine:
             self._seen.append((*asked.prompt, *said))
             if not self.generating:
                 self.idle.set()
+
+    async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
+        """Answer a chat request in OpenAI's shape with the next script, a chunk for each piece."""
+        self._must_live()
+        self.relayed.append((path, msgspec.json.decode(body)))
+        if path.endswith("/input_tokens"):
+            yield msgspec.json.encode({"input_tokens": len(body)})
+            return
+        said: list[int] = []
+        async for piece in self._play(self._next_script(""), said, 10_000):
+            delta = {"choices": [{"index": 0, "delta": {"content": piece.text}, "finish_reason": None}]}
+            yield msgspec.json.encode(delta)
+        yield msgspec.json.encode({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
+        yield b"[DONE]"
 
     async def _play(self, script: Script, said: list[int], max_tokens: int) -> AsyncIterator[Piece]:
         for step in script:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fireside.assembly import Assembler
 from fireside.chat import Emit, Parts, Turn
 from fireside.conversations import Conversation, StoredMessage
+from fireside.engines.places import Waiting
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.events import Cursor, Event, Progress, Text
 from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
@@ -26,7 +27,14 @@ class OneEngine:
     engine: ScriptedEngine
 
     @asynccontextmanager
-    async def lease(self, model: ModelFile, progress: LoadProgress | None = None) -> AsyncIterator[Engine]:
+    async def lease(
+        self,
+        model: ModelFile,
+        progress: LoadProgress | None = None,
+        *,
+        who: str = "",
+        waiting: Waiting | None = None,
+    ) -> AsyncIterator[Engine]:
         yield self.engine
 
 

@@ -12,7 +12,7 @@ from msgspec import UNSET, UnsetType
 
 from fireside.assembly import Assembler
 from fireside.cards import ModelCard
-from fireside.chat import Emit, Parts, Turn
+from fireside.chat import Draft, Emit, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage
 from fireside.engines.leases import Engines
 from fireside.engines.protocol import ModelFile
@@ -20,6 +20,7 @@ from fireside.engines.registry import find_engine
 from fireside.errors import Conflict, EmptyMessage, NoTemplate, TooLarge
 from fireside.events import Progress
 from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
+from fireside.metrics import Metrics
 from fireside.models.library import Library
 from fireside.models.sources import PullProgress
 from fireside.personas import Personas
@@ -50,7 +51,9 @@ class App:
         self.library = Library(home.models, os.environ)
         self.personas = Personas(home.personas)
         self.engines = engines
-        self.replies = Replies(Parts(_ModelFiles(self), engines, Assembler()))
+        self.metrics = Metrics()
+        self.files = ModelFiles(self)
+        self.replies = Replies(Parts(self.files, engines, Assembler()), ended=self._count)
 
     @classmethod
     def open(cls, settings: Settings, home: Home, engines: Engines | None = None) -> App:
@@ -67,6 +70,10 @@ class App:
         await self.engines.aclose()
         self.temporary.close()
         self.store.close()
+
+    def _count(self, draft: Draft) -> None:
+        first_ms = draft.timings.first_token_ms
+        self.metrics.reply(draft.usage, None if first_ms is None else first_ms / 1000)
 
     # -- where things are
 
@@ -243,7 +250,7 @@ class App:
         return msgspec.structs.replace(resolved, model=card.reference)
 
 
-class _ModelFiles:
+class ModelFiles:
     """The models room as turns see it: a reference becomes a file that an engine can load."""
 
     def __init__(self, app: App) -> None:

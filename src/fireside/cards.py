@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -49,8 +49,46 @@ class Persona(Value, frozen=True):
     """The TOML text it was read from; None for one that comes with the program."""
 
 
+Scope = Literal["chat", "models", "admin"]
+SCOPES: tuple[Scope, ...] = ("chat", "models", "admin")
+KeyName = PersonaName
+
+
+class Key(msgspec.Struct, frozen=True):
+    """What is shown of a key: never the key itself. `admin` holds the other scopes too."""
+
+    id: str
+    name: str
+    scopes: tuple[Scope, ...]
+    created_at: int
+    last_used_at: int | None = None
+
+
+class NewKey(msgspec.Struct, frozen=True):
+    """A key that was just made. `secret` is what a program sends; nobody can show it a second time."""
+
+    secret: str
+    key: Key
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A device on which a key was entered. `current` is the one that asks."""
+
+    id: str
+    key_id: str
+    device: str
+    created_at: int
+    expires_at: int
+    last_used_at: int
+    current: bool = False
+
+
 class EngineStatus(msgspec.Struct, frozen=True):
-    """A loaded model. `resident_bytes` is None where the system doesn't tell."""
+    """A loaded model. `resident_bytes` is None where the system doesn't tell.
+
+    `users` have a place there, `queued` wait for one; `expected_wait_s` is how long the next to come
+    would wait: 0 where a place is free, None while nothing was measured.
+    """
 
     model: str
     engine: str
@@ -62,12 +100,17 @@ class EngineStatus(msgspec.Struct, frozen=True):
     resident_bytes: int | None
     pid: int | None
     notices: tuple[str, ...] = ()
+    queued: int = 0
+    expected_wait_s: float | None = None
+    unloads_in_s: float | None = None
+    """seconds until it is unloaded if nobody uses it from now on"""
 
 
 class ServerStatus(msgspec.Struct, frozen=True):
     version: str
     pid: int
     address: str
+    """where the commands of this machine reach it"""
     started_by: str
     uptime_s: float
     home: str
@@ -80,6 +123,10 @@ class ServerStatus(msgspec.Struct, frozen=True):
     trash: int
     messages: int
     running_replies: int
+    open_at: tuple[str, ...] = ()
+    """where other devices reach it"""
+    queued: int = 0
+    """requests that wait for any engine, a loaded one or not"""
 
 
 class ImportSummary(msgspec.Struct, frozen=True):

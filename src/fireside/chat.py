@@ -18,6 +18,7 @@ import msgspec
 
 from fireside.assembly import Assembler, History, Layout, Prompt, layout_of
 from fireside.conversations import StoredMessage
+from fireside.engines.places import Place, Waiting
 from fireside.engines.protocol import Ended, Engine, Generated, LoadProgress, ModelFile, Piece, Reading
 from fireside.errors import EngineError, NoTemplate
 from fireside.events import Event, Progress, Reasoning, ReceiptReady, Text
@@ -40,7 +41,12 @@ class Engines(Protocol):
     """What a turn needs of the engines room."""
 
     def lease(
-        self, model: ModelFile, progress: LoadProgress | None = None
+        self,
+        model: ModelFile,
+        progress: LoadProgress | None = None,
+        *,
+        who: str = "",
+        waiting: Waiting | None = None,
     ) -> AbstractAsyncContextManager[Engine]: ...
 
 
@@ -130,7 +136,12 @@ async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emi
     def loaded(share: float) -> None:
         emit(Progress("loading", share, 1.0, "share"))
 
-    async with parts.engines.lease(file, loaded) as engine:
+    def queued(place: Place) -> None:
+        expected = None if place.expected_s is None else f"~{place.expected_s:.0f} s"
+        emit(Progress("queued", place.position, None, "replies", expected))
+
+    who = turn.branch[-1].conversation_id
+    async with parts.engines.lease(file, loaded, who=who, waiting=queued) as engine:
         prompt = await _assemble(turn, parts.assembler, history, layout, engine, draft)
         draft.prompt_tokens = prompt.receipt.prompt_tokens
         emit(ReceiptReady(prompt.receipt))

@@ -6,19 +6,25 @@
     │   ├── TooLarge            refused by its size in bytes, before anything is read
     │   ├── ContextLengthExceeded
     │   ├── NoTemplate          `chat` format asked of a model that has no template
+    │   ├── NoEmbeddings        embeddings asked of a model for dialogues
     │   ├── BadImport           an import file that can't be understood
     │   └── BadReference        a model reference that can't be parsed
     ├── NotFound
     │   ├── ConversationNotFound, MessageNotFound, PersonaNotFound
-    │   └── ModelNotFound
-    ├── Forbidden               foreign Host or Origin, missing token
+    │   └── ModelNotFound, KeyNotFound, SessionNotFound
+    ├── Unauthorized            no key where one is needed, or a wrong one
+    ├── Forbidden               foreign Host or Origin, a key without the scope, missing token
     ├── Conflict                what is asked doesn't fit the state things are in
     ├── ModelDamaged            a model file that must not reach an engine
+    ├── AnswerInvalid           a model's answer that isn't what the request insisted on
     ├── DownloadFailed
     ├── StoreError
     │   ├── StoreBusy, StoreFull, StoreDamaged, StoreTooNew
+    ├── TooBusy                 the queue is full; `retry_after_s` says when to come back
+    │   └── TooManyTries        too many wrong keys from one address
     ├── EngineError
     │   ├── EngineUnavailable   it can't be started here (a library is missing, …)
+    │   ├── NotEnoughMemory     known before it is loaded
     │   ├── EngineCrashed
     │   └── EngineOutOfMemory
     ├── ServerUnavailable       no server, and none could be started
@@ -68,6 +74,10 @@ class NoTemplate(BadRequest):
     code = "no_template"
 
 
+class NoEmbeddings(BadRequest):
+    code = "no_embeddings"
+
+
 class BadImport(BadRequest):
     code = "bad_import"
 
@@ -96,6 +106,18 @@ class ModelNotFound(NotFound):
     code = "model_not_found"
 
 
+class KeyNotFound(NotFound):
+    code = "key_not_found"
+
+
+class SessionNotFound(NotFound):
+    code = "session_not_found"
+
+
+class Unauthorized(FiresideError):
+    code = "invalid_api_key"
+
+
 class Forbidden(FiresideError):
     code = "forbidden"
 
@@ -106,6 +128,10 @@ class Conflict(FiresideError):
 
 class ModelDamaged(FiresideError):
     code = "model_damaged"
+
+
+class AnswerInvalid(FiresideError):
+    code = "answer_invalid"
 
 
 class DownloadFailed(FiresideError):
@@ -132,12 +158,34 @@ class StoreTooNew(StoreError):
     code = "store_too_new"
 
 
+class TooBusy(FiresideError):
+    """`retry_after_s` is measured: by then a place in the queue should be free."""
+
+    code = "too_busy"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, param: str | None = None, retry_after_s: int = 1
+    ) -> None:
+        super().__init__(message, hint=hint, param=param)
+        self.retry_after_s = retry_after_s
+
+
+class TooManyTries(TooBusy):
+    """Here `retry_after_s` is when the address may try again."""
+
+    code = "too_many_tries"
+
+
 class EngineError(FiresideError):
     code = "engine_error"
 
 
 class EngineUnavailable(EngineError):
     code = "engine_unavailable"
+
+
+class NotEnoughMemory(EngineError):
+    code = "not_enough_memory"
 
 
 class EngineCrashed(EngineError):

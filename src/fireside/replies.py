@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable
 
 import msgspec
 
-from fireside.chat import Parts, Turn, run_turn
+from fireside.chat import Draft, Parts, Turn, run_turn
 from fireside.conversations import Failure, ReplyStatus, StoredMessage
 from fireside.errors import FiresideError, StoreBusy, StoreFull
 from fireside.events import Cursor, Event, Failed, Progress
@@ -29,8 +29,10 @@ log = logging.getLogger(__name__)
 class Replies:
     """All running replies of a server."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, ended: Callable[[Draft], None] = lambda draft: None) -> None:
+        """`ended` hears of every reply that came to an end, of whichever kind."""
         self._parts = parts
+        self._ended = ended
         self._running: dict[str, Running] = {}
 
     @property
@@ -109,6 +111,7 @@ class Replies:
         try:
             outcome = await self._outcome(running)
             running.ending = True
+            self._ended(running.draft)
             await self._finish(running, outcome)
         except Exception:  # watchers must not wait for ever for an end that a fault of ours swallowed
             log.exception("the end of reply %s was not stored", running.id)

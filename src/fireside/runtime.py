@@ -20,10 +20,13 @@ class Runtime(msgspec.Struct, frozen=True):
 
     pid: int
     address: str
+    """a plain address of this machine, whatever others reach it by"""
     token: str
     version: str
     started_by: str
     """`serve` for a person, `command` when a command started it in the background."""
+    open_at: tuple[str, ...] = ()
+    """where browsers and other devices reach it, when that is elsewhere"""
 
 
 _PROBED_S = 0.5

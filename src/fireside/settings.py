@@ -11,7 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -49,9 +49,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: str | None = None
     allowed_hosts: tuple[str, ...] = ()
     """Names besides the loopback ones that a request's Host header may carry."""
-    allowed_origins: tuple[str, ...] = ()
+    allowed_origins: tuple[Annotated[str, Meta(pattern=r"^[a-z][a-z0-9+.-]*://[^/*\s]+/?$")], ...] = ()
+    """Origins of web pages that may use the interface with a key, each in full: there is no `*`."""
+    tls_certificate: str | None = None
+    """A PEM file: the certificate, then those that lead to its authority. With `tls_key`."""
+    tls_key: str | None = None
     slots: Annotated[int, Meta(ge=1, le=64)] = 2
     """Conversations that an engine holds ready at once."""
+    queue_length: Positive = 64
+    """Requests that wait for an engine at most."""
+    queue_length_each: Positive = 16
+    """Requests of one key or conversation that wait at most."""
     threads: Positive | None = None
     """Threads that write replies; by default one less than the cores."""
     prompt_threads: Positive | None = None
@@ -62,6 +70,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A server that a command started leaves after this time without anybody."""
     drain_s: Seconds = 10.0
     """How long a stopping server waits for running replies."""
+    log_level: Literal["debug", "info", "warning", "error"] = "warning"
+    """What is worth a line on standard error; `info` writes one for every request."""
     language: str | None = None
     """`en` or `zh`; by default the locale's."""
     sampling: SamplingSettings = SamplingSettings()

@@ -7,7 +7,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from fireside.engines.leases import Engines, backoff_s
+from fireside.engines.crashes import backoff_s
+from fireside.engines.leases import Engines
 from fireside.engines.protocol import Engine
 from fireside.errors import EngineCrashed, EngineUnavailable, ModelDamaged
 from fireside.settings import Settings

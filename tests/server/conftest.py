@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +18,7 @@ from fireside.server.perimeter import Activity
 from fireside.settings import Home, Settings
 from scripted import ScriptedEngine, ScriptedStart
 from serving import Served, serving
+from visiting import Place
 
 
 @pytest.fixture(scope="module")
@@ -38,3 +41,20 @@ async def api(tmp_path: Path, smollm2: Path) -> AsyncIterator[httpx.AsyncClient]
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:3473") as client:
         yield client
     await app.aclose()
+
+
+@pytest.fixture
+async def open_place(tmp_path: Path, smollm2: Path) -> AsyncIterator[Callable[..., Place]]:
+    async with AsyncExitStack() as opened:
+
+        def opening(**settings: Any) -> Place:
+            place = Place(tmp_path, Settings(model=f"file:{smollm2}", **settings), opened)
+            opened.push_async_callback(place.app.aclose)
+            return place
+
+        yield opening
+
+
+@pytest.fixture
+def place(open_place: Callable[..., Place]) -> Place:
+    return open_place()

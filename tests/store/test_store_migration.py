@@ -25,8 +25,8 @@ NEXT = '''
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -41,7 +41,7 @@ def scripts_with(folder: Path, more: str = "pass") -> Path:
     """A copy of the migrations with one more step."""
     scripts = folder / "migrations 100%"
     shutil.copytree(migration.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0002_next.py").write_text(NEXT.format(more=more))
+    (scripts / "versions" / "0003_next.py").write_text(NEXT.format(more=more))
     return scripts
 
 
@@ -88,15 +88,15 @@ def definitions(path: Path) -> list[tuple[str, str, str]]:
 def test_a_migration_leaves_a_backup_and_keeps_everything(
     filled: Path, backups: Path, tmp_path: Path
 ) -> None:
-    database = migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0002")
+    database = migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0003")
     database.close()
-    assert revision_of(filled) == "0002"
+    assert revision_of(filled) == "0003"
     assert "colour" in columns(filled, "conversations")
     assert "speaker" in columns(filled, "messages")
     with closing(sqlite3.connect(filled)) as connection:
         assert connection.execute("SELECT title FROM conversations").fetchall() == [("Kept",)]
     (copy,) = backups.iterdir()
-    assert revision_of(copy) == "0001"
+    assert revision_of(copy) == "0002"
     older = Store.open(copy, backups)
     assert len(older.search("words")) == 1
     older.close()
@@ -105,8 +105,8 @@ def test_a_migration_leaves_a_backup_and_keeps_everything(
 def test_a_migration_that_fails_changes_nothing(filled: Path, backups: Path, tmp_path: Path) -> None:
     scripts = scripts_with(tmp_path, more='raise RuntimeError("half way")')
     with pytest.raises(RuntimeError):
-        migration.prepare(filled, backups, scripts=scripts, head="0002")
-    assert revision_of(filled) == "0001"
+        migration.prepare(filled, backups, scripts=scripts, head="0003")
+    assert revision_of(filled) == "0002"
     assert "colour" not in columns(filled, "conversations")
     again = Store.open(filled, backups)
     assert len(again.search("words")) == 1
@@ -122,14 +122,14 @@ def test_without_room_for_the_backup_nothing_is_migrated(
 
     monkeypatch.setattr(backup, "copy", full)
     with pytest.raises(StoreFull):
-        migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0002")
-    assert revision_of(filled) == "0001"
+        migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0003")
+    assert revision_of(filled) == "0002"
 
 
 def test_an_older_program_refuses_newer_data_and_leaves_the_file(
     filled: Path, backups: Path, tmp_path: Path
 ) -> None:
-    migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0002").close()
+    migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0003").close()
     before = filled.read_bytes()
     with pytest.raises(StoreTooNew) as refused:
         Store.open(filled, backups)

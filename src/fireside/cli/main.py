@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "chats": ("fireside.cli.chats:chats", _("List, search, export, import and delete chats.")),
     "personas": ("fireside.cli.personas:personas", _("List, show, create, edit and remove personas.")),
     "models": ("fireside.cli.models:models", _("List, show, fetch and remove models.")),
+    "keys": ("fireside.cli.keys:keys", _("Make, list and remove the keys that let others in.")),
     "open": ("fireside.cli.server:open_page", _("Open the page in a browser.")),
     "serve": ("fireside.cli.server:serve", _("Run the server until it is stopped.")),
     "status": ("fireside.cli.server:status", _("Show address, model, memory and where the data lies.")),

@@ -29,6 +29,12 @@ def say(text: str) -> None:
     write(visible(text) + "\n")
 
 
+def note(text: str) -> None:
+    """Print lines on standard error: they are for a person, and no part of what a program reads."""
+    sys.stderr.write(visible(text) + "\n")
+    sys.stderr.flush()
+
+
 def write(text: str) -> None:
     """Write `text` as it is, at once."""
     sys.stdout.write(text)

@@ -14,19 +14,23 @@ from fireside.cli.languages import _, _n
 from fireside.cli.running import run, wait_for
 
 if TYPE_CHECKING:
-    from fireside.cards import ServerStatus
+    from fireside.cards import NewKey, ServerStatus
     from fireside.client.routes import AsyncClient
+    from fireside.runtime import Runtime
 
 
 @click.command("serve")
 @click.option("--host", metavar="ADDRESS", help=_("The address to listen on."))
 @click.option("--port", type=click.IntRange(0, 65535), metavar="NUMBER", help=_("0 takes any free port."))
+@click.option("--lan", is_flag=True, help=_("Let other devices in, by a key; one is made if there is none."))
 @click.option("--started-by", type=click.Choice(["serve", "command"]), default="serve", hidden=True)
-def serve(host: str | None, port: int | None, started_by: str) -> None:
+def serve(host: str | None, port: int | None, lan: bool, started_by: str) -> None:
     from fireside.errors import FiresideError
 
+    if lan and host is not None:
+        raise click.UsageError(_("choose one of --lan and --host"))
     try:
-        _serve(host, port, started_by)
+        _serve(host, port, lan, started_by)
     except FiresideError as error:
         if started_by == "serve":
             raise
@@ -38,17 +42,25 @@ def serve(host: str | None, port: int | None, started_by: str) -> None:
         raise click.exceptions.Exit(1) from error
 
 
-def _serve(host: str | None, port: int | None, started_by: str) -> None:
+def _serve(host: str | None, port: int | None, lan: bool, started_by: str) -> None:
     import msgspec
 
+    from fireside.cli.greeting import greet
+    from fireside.server.listening import LAN_HOST, is_beyond_loopback
     from fireside.server.run import serve as serve_until_stopped
     from fireside.settings import find_home, load_settings
 
     home = find_home()
     settings = load_settings(home)
-    given = {"host": host, "port": port}
+    given = {"host": LAN_HOST if lan else host, "port": port}
     named = {key: value for key, value in given.items() if value is not None}
-    serve_until_stopped(msgspec.structs.replace(settings, **named), home, started_by)
+    settings = msgspec.structs.replace(settings, **named)
+
+    def told(runtime: Runtime, made: NewKey | None) -> None:
+        if started_by == "serve":
+            greet(runtime, made, is_shared=is_beyond_loopback(settings.host))
+
+    serve_until_stopped(settings, home, started_by, makes_key=lan, told=told)
 
 
 @click.command("status")
@@ -98,6 +110,7 @@ def _print_status(found: ServerStatus) -> None:
     print_fields(
         [
             (_("address"), found.address),
+            (_("open at"), ", ".join(found.open_at)),
             (_("server"), f"Fireside {found.version}, {whose}, " + _("process {pid}", pid=found.pid)),
             (_("up for"), _duration(found.uptime_s)),
             (_("memory"), memory),

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fireside.cards import ImportSummary, ModelCard, Persona, ServerStatus
+from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Persona, Scope, ServerStatus
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
 from fireside.client.launch import OnStart, ensure_server, find_again
@@ -75,6 +75,10 @@ class _Pulled(msgspec.Struct):
     model: ModelCard
 
 
+class _Keys(msgspec.Struct):
+    keys: tuple[Key, ...]
+
+
 class _Imported(msgspec.Struct):
     summary: ImportSummary
 
@@ -126,6 +130,19 @@ class AsyncClient:
         """Put the backup `path` in the place of the present data, which is kept beside it."""
         body = {"path": _absolute(path)}
         return await self._call(Restored, "POST", _path("restore"), body=body, patient=True)
+
+    # Keys
+
+    async def new_key(self, name: str, scopes: Sequence[Scope]) -> NewKey:
+        body = {"name": name, "scopes": scopes}
+        return await self._call(NewKey, "POST", _path("keys"), body)
+
+    async def keys(self) -> tuple[Key, ...]:
+        return (await self._call(_Keys, "GET", _path("keys"))).keys
+
+    async def remove_key(self, name_or_id: str) -> None:
+        """Remove a key; the sessions that were begun with it end."""
+        await self._connection.fetch("DELETE", _path("keys", name_or_id))
 
     # Conversations
 

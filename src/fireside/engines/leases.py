@@ -1,78 +1,53 @@
 """Loaded models and who uses them.
 
-    async with engines.lease(model) as engine:
+    async with engines.lease(model, who="conversation 7") as engine:
         …
 
-A lease loads the model on first use and keeps it loaded; leaving the block is the only way to
-give it back. Whoever asks while a load runs waits for the same one. A model that nobody has used
-for a while is unloaded, and so is the one that was unused longest when another needs its place.
+A lease waits for its turn, loads the model on first use and keeps it loaded; leaving the block is the
+only way to give the place back. An engine has as many places as slots. A model that nobody has used for
+a while is unloaded, and so is the one that was unused longest when another needs its place. Where all
+are in use, one takes no newcomers until whoever waits for another model has had its turn.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+
+import msgspec
 
 from fireside.cards import EngineStatus
 from fireside.engines import machine
+from fireside.engines.crashes import Crashes
+from fireside.engines.fit import memory_allows, refuse_what_never_fits
+from fireside.engines.loaded import Loaded, key_of
+from fireside.engines.places import Key, Line, Queue, Ticket, Waiting
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine
 from fireside.errors import EngineCrashed, EngineUnavailable
 from fireside.settings import Settings
 
-LONG_LIFE_S = 60.0
-"""Crashes further apart than this are not counted together."""
-LONGEST_WAIT_S = 30.0
-SPARE_BYTES = 512 * 2**20
-_Key = tuple[str, int]
+
+class EngineCounts(msgspec.Struct, frozen=True):
+    """How many engines were started, and how many crashed, since the server began."""
+
+    starts: int
+    crashes: int
 
 
-def backoff_s(crashes: int) -> float:
-    """Return how long to wait before a start, after so many quick crashes in a row.
+class _Asked:
+    """One request for a model, in its line or with a place."""
 
-    >>> [backoff_s(crashes) for crashes in range(9)]
-    [0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
-    """
-    return min(LONGEST_WAIT_S, 2.0 ** (crashes - 2)) if crashes > 1 else 0.0
-
-
-def memory_allows(model: ModelFile) -> bool:
-    """Return whether `model` fits beside what is loaded; where nobody tells, it doesn't."""
-    available = machine.available_bytes()
-    try:
-        size_bytes = model.path.stat().st_size
-    except OSError:
-        return False
-    return available is not None and available > size_bytes * 1.25 + SPARE_BYTES
-
-
-class _Loaded:
-    """A model that is being loaded, or is."""
-
-    def __init__(self, model: ModelFile) -> None:
+    def __init__(self, model: ModelFile, ticket: Ticket, progress: LoadProgress | None) -> None:
         self.model = model
-        self.engine: Engine | None = None
-        self.load: asyncio.Task[Engine] | None = None
-        self.idling: asyncio.Task[None] | None = None
-        self.users = 0
-        self.unused_since = 0.0
-        self.share = 0.0
-        self.listeners: list[LoadProgress] = []
-
-    def tell(self, share: float) -> None:
-        self.share = share
-        for listener in self.listeners:
-            listener(share)
-
-
-class _Crashes:
-    """How often a model's engines crashed quickly in a row, and when the last one did."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.last_at = -LONG_LIFE_S
+        self.ticket = ticket
+        self.progress = progress
+        self.key = key_of(model)
+        self.given: asyncio.Future[Loaded] = asyncio.get_running_loop().create_future()
+        self.since = 0.0
 
 
 class Engines:
@@ -85,6 +60,7 @@ class Engines:
         *,
         max_loaded: int = 2,
         fits: Callable[[ModelFile], bool] = memory_allows,
+        refuse: Callable[[ModelFile, int], None] = refuse_what_never_fits,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -92,164 +68,288 @@ class Engines:
         self._settings = settings
         self._max_loaded = max_loaded
         self._fits = fits
+        self._refuse = refuse
         self._sleep = sleep
         self._clock = clock
-        self._wanted: dict[_Key, _Loaded] = {}
-        self._placed: set[_Loaded] = set()
+        self._queue = Queue(settings.queue_length, settings.queue_length_each, settings.slots)
+        self._asked: dict[Ticket, _Asked] = {}
+        """who waits"""
+        self._wanted: dict[Key, Loaded] = {}
+        self._placed: set[Loaded] = set()
         """those that have, or may now take, memory"""
-        self._crashes: dict[_Key, _Crashes] = {}
+        self._making_room = asyncio.Lock()
+        self._next: Loaded | None = None
+        """for whom room is being made"""
+        self._leaving: Loaded | None = None
+        """who takes no newcomers any more, to make that room"""
+        self._crashes = Crashes(clock)
+        self._starts = 0
         self._changed = asyncio.Event()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
     @asynccontextmanager
-    async def lease(self, model: ModelFile, progress: LoadProgress | None = None) -> AsyncIterator[Engine]:
-        """Give the engine of `model`, loading it first where needed; `progress` hears the load."""
-        loaded = self._find(model)
-        loaded.users += 1
-        if loaded.idling:
-            loaded.idling.cancel()
-            loaded.idling = None
+    async def lease(
+        self,
+        model: ModelFile,
+        progress: LoadProgress | None = None,
+        *,
+        who: str = "",
+        waiting: Waiting | None = None,
+    ) -> AsyncIterator[Engine]:
+        """Give the engine of `model` when it is `who`'s turn, loading it first where needed.
+
+        `progress` hears the load, `waiting` each new place in the queue. TooBusy where the queue is
+        full, NotEnoughMemory where the model can't fit.
+        """
+        asked = self._ask(model, progress, who, waiting)
         try:
-            yield await self._await_load(loaded, progress)
+            self._go_on()
+            loaded = await asked.given
+            assert loaded.engine is not None  # noqa: S101 - places are given in loaded engines only
+            yield loaded.engine
         finally:
-            self._give_back(loaded)
+            self._leave(asked)
+
+    def keep(self, reference: str, idle_s: float) -> None:
+        """Keep a loaded model for `idle_s` seconds after its last use; 0 unloads it once nobody uses it."""
+        for loaded in list(self._wanted.values()):
+            if loaded.model.reference == reference:
+                loaded.idle_s = idle_s
+                if loaded.idling:
+                    loaded.idling.cancel()
+                    self._begin_to_idle(loaded)
+
+    @property
+    def queued(self) -> int:
+        """How many wait, for whichever engine."""
+        return len(self._queue)
+
+    def counts(self) -> EngineCounts:
+        return EngineCounts(self._starts, self._crashes.total)
 
     def statuses(self) -> tuple[EngineStatus, ...]:
         """Return what is loaded."""
         return tuple(
-            _status(loaded.engine, loaded.users)
-            for loaded in self._wanted.values()
+            loaded.status(self._queue.line(key), self._clock())
+            for key, loaded in self._wanted.items()
             if loaded.engine is not None and loaded.engine.alive
         )
 
     async def aclose(self) -> None:
-        """End every engine, used or not."""
+        """End every engine, used or not; whoever waits is told."""
         self._closed = True
         loads = [loaded.load for loaded in self._wanted.values() if loaded.load]
         for load in loads:
             load.cancel()
         await asyncio.gather(*loads, return_exceptions=True)
+        self._fail(self._asked.values(), _stopping())
         for loaded in list(self._wanted.values()):
             self._remove(loaded)
         while self._ending:
             await asyncio.gather(*self._ending)
 
-    def _find(self, model: ModelFile) -> _Loaded:
+    # -- the queue
+
+    def _ask(
+        self, model: ModelFile, progress: LoadProgress | None, who: str, waiting: Waiting | None
+    ) -> _Asked:
         if self._closed:
-            raise EngineUnavailable("the server is stopping", hint="start it again, then ask again")
-        loaded = self._wanted.get(_key(model))
-        if loaded and loaded.engine and not loaded.engine.alive:
+            raise _stopping()
+        loaded = self._wanted.get(key_of(model))
+        at_once = loaded is not None and loaded.engine is not None and loaded.free > 0
+        asked = _Asked(model, self._queue.join(key_of(model), who, waiting, at_once=at_once), progress)
+        self._asked[asked.ticket] = asked
+        if progress and loaded and not loaded.engine:
+            progress(loaded.share)
+        return asked
+
+    def _go_on(self) -> None:
+        """Give free places to those whose turn it is, and begin the loads that somebody waits for."""
+        if self._closed:
+            return
+        for key, line in self._queue.lines():
+            loaded = self._wanted.get(key)
+            if loaded and loaded.engine and not loaded.engine.alive:
+                self._bury(loaded)
+                loaded = None
+            if loaded is None:
+                loaded = self._begin_to_load(self._asked[next(iter(line))].model)
+            elif loaded.engine:
+                self._give_places(loaded, line)
+            line.tell(loaded.slots, 0 if loaded is self._leaving else loaded.free)
+
+    def _give_places(self, loaded: Loaded, line: Line) -> None:
+        before = math.inf
+        if loaded is self._leaving and self._next:
+            before = self._queue.line(self._next.key).first_number
+        while loaded.free and (ticket := line.take(before=before)):
+            asked = self._asked.pop(ticket)
+            self._queue.left(ticket)
+            if not asked.given.cancelled():
+                loaded.rest()
+                loaded.users += 1
+                asked.since = self._clock()
+                asked.given.set_result(loaded)
+
+    def _leave(self, asked: _Asked) -> None:
+        """Take back a place, or let somebody leave the queue."""
+        if asked.ticket in self._asked:
+            self._leave_line(asked)
+            self._forget_unwanted(asked.model)
+        elif asked.given.done() and not asked.given.cancelled() and not asked.given.exception():
+            self._give_back(asked.given.result(), asked)
+        self._go_on()
+
+    def _leave_line(self, asked: _Asked) -> None:
+        del self._asked[asked.ticket]
+        self._queue.line(asked.key).leave(asked.ticket)
+        self._queue.left(asked.ticket)
+
+    def _forget_unwanted(self, model: ModelFile) -> None:
+        """Give up a load that waits for room, when nobody waits for it any more."""
+        loaded = self._wanted.get(key_of(model))
+        if loaded and loaded.load and loaded.needs_room and not self._queue.line(key_of(model)):
+            del self._wanted[key_of(model)]
+            loaded.load.cancel()
+
+    def _give_back(self, loaded: Loaded, asked: _Asked) -> None:
+        loaded.users -= 1
+        line = self._queue.line(loaded.key)
+        line.count_held(self._clock() - asked.since)
+        if loaded.engine is None or self._wanted.get(loaded.key) is not loaded:
+            return
+        if not loaded.engine.alive:
             self._bury(loaded)
-            loaded = None
-        if loaded is None:
-            loaded = self._wanted[_key(model)] = _Loaded(model)
-            loaded.load = asyncio.create_task(self._load(loaded))
-            # Somebody may have asked and left: then nobody is there to hear of a failure.
-            loaded.load.add_done_callback(lambda load: load.cancelled() or load.exception())
+            return
+        self._give_places(loaded, line)
+        if not loaded.users:
+            self._begin_to_idle(loaded)
+
+    def _fail(self, those: Iterable[_Asked], error: BaseException) -> None:
+        for asked in those:
+            if not asked.given.done():
+                asked.given.set_exception(error)
+
+    # -- loading
+
+    def _begin_to_load(self, model: ModelFile) -> Loaded:
+        loaded = self._wanted[key_of(model)] = Loaded(model, self._settings)
+        loaded.load = asyncio.create_task(self._load(loaded))
+        loaded.load.add_done_callback(lambda load: self._loading_ended(loaded, load))
         return loaded
 
-    async def _await_load(self, loaded: _Loaded, progress: LoadProgress | None) -> Engine:
-        if loaded.engine is not None:
-            return loaded.engine
-        assert loaded.load is not None  # noqa: S101 - `_find` started it
-        if progress:
-            progress(loaded.share)
-            loaded.listeners.append(progress)
-        try:
-            # Whoever gives up leaves the load to the others that wait for it.
-            await asyncio.wait({loaded.load})
-        finally:
-            if progress:
-                loaded.listeners.remove(progress)
-        if loaded.load.cancelled():
-            raise EngineUnavailable("the server is stopping", hint="start it again, then ask again")
-        return loaded.load.result()
+    def _loading_ended(self, loaded: Loaded, load: asyncio.Task[None]) -> None:
+        error = None if load.cancelled() else load.exception()
+        if error:
+            waiting = [self._asked[ticket] for ticket in self._queue.line(loaded.key)]
+            for asked in waiting:
+                self._leave_line(asked)
+            self._fail(waiting, error)
+            self._go_on()
 
-    async def _load(self, loaded: _Loaded) -> Engine:
+    async def _load(self, loaded: Loaded) -> None:
         try:
             await self._make_room(loaded)
             await self._wait_after_crashes(loaded.model)
-            loaded.engine = await self._start(loaded.model, self._settings, loaded.tell)
+            self._starts += 1
+            loaded.engine = await self._start(
+                loaded.model, self._settings, lambda share: self._tell(loaded, share)
+            )
         except EngineCrashed:
-            self._count_crash(loaded.model)
+            self._crashes.count(loaded.key)
             raise
         finally:
             if loaded.engine is None:
-                self._wanted.pop(_key(loaded.model), None)
+                if self._wanted.get(loaded.key) is loaded:
+                    del self._wanted[loaded.key]
                 self._leave_place(loaded)
+        self._go_on()
         if not loaded.users:
             self._begin_to_idle(loaded)
-        return loaded.engine
 
-    async def _make_room(self, loaded: _Loaded) -> None:
-        while not self._has_room(loaded.model):
-            idle = [other for other in self._placed if other.engine and not other.users]
-            unused_longest = min(idle, key=lambda other: other.unused_since, default=None)
-            if unused_longest and self._wanted.get(_key(unused_longest.model)) is unused_longest:
-                self._remove(unused_longest)
-            await self._changed.wait()
-        self._placed.add(loaded)
+    def _tell(self, loaded: Loaded, share: float) -> None:
+        loaded.share = share
+        for ticket in self._queue.line(loaded.key):
+            if progress := self._asked[ticket].progress:
+                progress(share)
+
+    async def _make_room(self, loaded: Loaded) -> None:
+        """Wait until `loaded` may take memory; whoever asked for room first gets it first."""
+        loaded.needs_room = self._making_room.locked() or not self._has_room(loaded.model)
+        self._go_on()
+        async with self._making_room:
+            self._next = loaded
+            try:
+                self._refuse(loaded.model, self._held_bytes())
+                while not self._has_room(loaded.model):
+                    self._clear_one()
+                    await self._changed.wait()
+                if not self._placed:
+                    self._refuse(loaded.model, 0)
+                self._placed.add(loaded)
+            finally:
+                self._next = self._leaving = None
+                loaded.needs_room = False
+        self._go_on()
 
     def _has_room(self, model: ModelFile) -> bool:
         if not self._placed:
             return True
         return len(self._placed) < self._max_loaded and self._fits(model)
 
+    def _held_bytes(self) -> int:
+        pids = [loaded.engine.info.pid for loaded in self._placed if loaded.engine]
+        return sum(machine.resident_bytes(pid) or 0 for pid in pids if pid is not None)
+
+    def _clear_one(self) -> None:
+        """End the idle engine that was unused longest; where none is, one takes no newcomers."""
+        if any(self._wanted.get(loaded.key) is not loaded for loaded in self._placed):
+            return  # one ends already
+        ready = [loaded for loaded in self._placed if loaded.engine]
+        idle = [loaded for loaded in ready if not loaded.users]
+        if idle:
+            self._remove(min(idle, key=lambda loaded: loaded.unused_since))
+        elif ready and self._leaving not in ready:
+            self._leaving = min(ready, key=lambda loaded: loaded.users)
+
     async def _wait_after_crashes(self, model: ModelFile) -> None:
-        crashes = self._crashes.get(_key(model))
-        if crashes:
-            left_s = crashes.last_at + backoff_s(crashes.count) - self._clock()
-            if left_s > 0:
-                await self._sleep(left_s)
+        left_s = self._crashes.wait_s(key_of(model))
+        if left_s > 0:
+            await self._sleep(left_s)
 
-    def _give_back(self, loaded: _Loaded) -> None:
-        loaded.users -= 1
-        if loaded.engine is None or self._wanted.get(_key(loaded.model)) is not loaded:
-            return
-        if not loaded.engine.alive:
-            self._bury(loaded)
-        elif not loaded.users:
-            self._begin_to_idle(loaded)
+    # -- ending
 
-    def _begin_to_idle(self, loaded: _Loaded) -> None:
+    def _begin_to_idle(self, loaded: Loaded) -> None:
         loaded.unused_since = self._clock()
         loaded.idling = asyncio.create_task(self._unload_later(loaded))
         self._tell_the_waiting()
 
-    async def _unload_later(self, loaded: _Loaded) -> None:
-        await self._sleep(self._settings.model_idle_s)
+    async def _unload_later(self, loaded: Loaded) -> None:
+        await self._sleep(loaded.idle_s)
         loaded.idling = None
         self._remove(loaded)
 
-    def _bury(self, loaded: _Loaded) -> None:
-        self._count_crash(loaded.model)
+    def _bury(self, loaded: Loaded) -> None:
+        self._crashes.count(loaded.key)
         self._remove(loaded)
 
-    def _count_crash(self, model: ModelFile) -> None:
-        crashes = self._crashes.setdefault(_key(model), _Crashes())
-        now = self._clock()
-        crashes.count = 1 if now - crashes.last_at >= LONG_LIFE_S else crashes.count + 1
-        crashes.last_at = now
-
-    def _remove(self, loaded: _Loaded) -> None:
+    def _remove(self, loaded: Loaded) -> None:
         """Forget the engine now, and end it in the background; its place is free once it has ended."""
-        self._wanted.pop(_key(loaded.model), None)
-        if loaded.idling:
-            loaded.idling.cancel()
-            loaded.idling = None
+        self._wanted.pop(loaded.key, None)
+        loaded.rest()
         task = asyncio.create_task(self._end(loaded))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
-    async def _end(self, loaded: _Loaded) -> None:
+    async def _end(self, loaded: Loaded) -> None:
         try:
             if loaded.engine:
                 await loaded.engine.aclose()
         finally:
             self._leave_place(loaded)
 
-    def _leave_place(self, loaded: _Loaded) -> None:
+    def _leave_place(self, loaded: Loaded) -> None:
         self._placed.discard(loaded)
         self._tell_the_waiting()
 
@@ -258,21 +358,5 @@ class Engines:
         self._changed = asyncio.Event()
 
 
-def _key(model: ModelFile) -> _Key:
-    return model.identity, model.context_length
-
-
-def _status(engine: Engine, users: int) -> EngineStatus:
-    info = engine.info
-    return EngineStatus(
-        model=info.model,
-        engine=info.engine,
-        device=info.device,
-        context_length=info.context_length,
-        slots=info.slots,
-        users=users,
-        load_ms=info.load_ms,
-        resident_bytes=machine.resident_bytes(info.pid) if info.pid is not None else None,
-        pid=info.pid,
-        notices=info.notices,
-    )
+def _stopping() -> EngineUnavailable:
+    return EngineUnavailable("the server is stopping", hint="start it again, then ask again")

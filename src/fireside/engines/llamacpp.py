@@ -46,11 +46,21 @@ PROMPT_CACHE_MIB = 512
 
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 _OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
+_REASONING = re.compile(r"<think>|enable_thinking")
 _BRANDS = {"NVIDIA": "CUDA", "AMD": "ROCm or Vulkan", "Apple": "Metal"}
 
 
 class _Slot(msgspec.Struct):
     n_ctx: int
+
+
+class _Abilities(msgspec.Struct):
+    supports_tools: bool = False
+
+
+class _Properties(msgspec.Struct):
+    chat_template_caps: _Abilities
+    chat_template: str = ""
 
 
 class _Rendered(msgspec.Struct):
@@ -143,6 +153,7 @@ class LlamaCppEngine:
     async def introduce(self, model: ModelFile, settings: Settings, prepared: Prepared, began: float) -> None:
         """Find out what was really loaded."""
         slots = msgspec.json.decode(await self._ask("GET", "/slots"), type=list[_Slot])
+        known = msgspec.json.decode(await self._ask("GET", "/props"), type=_Properties)
         held = min((slot.n_ctx for slot in slots), default=0)
         device = _device(prepared, self._child.words())
         self._info = EngineInfo(
@@ -158,6 +169,8 @@ class LlamaCppEngine:
             load_ms=(time.monotonic() - began) * 1000,
             pid=self._child.pid,
             notices=_notices(device),
+            takes_tools=model.has_template and known.chat_template_caps.supports_tools,
+            reasons=model.has_template and bool(_REASONING.search(known.chat_template)),
         )
 
     @property
@@ -242,6 +255,21 @@ class LlamaCppEngine:
             raise await self._cut_off() from error
         if not pieces.ended:
             raise await self._cut_off()
+
+    async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
+        reader = EventReader()
+        try:
+            async with self._exchange("POST", path, body) as response:
+                if response.status != 200:
+                    raise failure_in(response.status, await response.read())
+                async with aclosing(response.pieces()) as pieces:
+                    async for data in pieces:
+                        for event in reader.feed(data):
+                            yield event
+            if plain := reader.left():
+                yield plain
+        except loopback.Broken as error:
+            raise await self._cut_off() from error
 
     async def _recover(self, text: str, count: int, last: int) -> tuple[int, ...]:
         """Return the ids that spell `text`; `count` and `last` are what is known about them.

@@ -82,6 +82,10 @@ class EventReader:
                 if line.startswith(b"data:"):
                     yield line[5:].strip()
 
+    def left(self) -> bytes:
+        """Return what no event took: the whole of an answer that was no stream."""
+        return self._rest.strip()
+
 
 class Pieces:
     """Turns chunks into Reading, Piece and Ended, and keeps count of the tokens.

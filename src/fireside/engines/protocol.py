@@ -38,6 +38,10 @@ class EngineInfo(msgspec.Struct, frozen=True):
     load_ms: float
     pid: int | None = None
     notices: tuple[str, ...] = ()
+    takes_tools: bool = False
+    """whether the model's template knows calls of functions"""
+    reasons: bool = False
+    """whether its template knows thoughts before an answer"""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -103,6 +107,16 @@ class Engine(Protocol):
         """Generate after `prompt`. `sampling.stop` and `sampling.max_tokens` are the caller's business.
 
         Closing the iterator (`aclose`) frees the engine's slot within 2 seconds.
+        """
+        ...
+
+    def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
+        """Pass a request to the engine's own OpenAI-style interface, and yield its events' data.
+
+        `body` asks for a stream, always: only so does the engine notice that somebody left. The
+        last data is `[DONE]`. What only looks something up (`…/input_tokens`) is one data: the
+        answer's JSON. BadRequest where the engine refuses it. Closing the iterator frees the slot
+        within 2 seconds.
         """
         ...
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import os
 import time
 from collections.abc import Callable
@@ -17,8 +16,24 @@ from fireside.cards import ServerStatus
 from fireside.engines.machine import resident_bytes
 from fireside.runtime import Runtime
 from fireside.server import errors
+from fireside.server.callers import Door, admitted
+from fireside.server.counted import Counted
+from fireside.server.guesses import Guesses
+from fireside.server.keys import Keys
+from fireside.server.listening import names_to_answer_to
+from fireside.server.openai.routes import ROUTERS as OPENAI
 from fireside.server.perimeter import Activity, Perimeter
-from fireside.server.routes import conversations, maintenance, models, page, replies
+from fireside.server.routes import (
+    conversations,
+    docs,
+    keys,
+    maintenance,
+    metrics,
+    models,
+    page,
+    replies,
+    sessions,
+)
 from fireside.server.wire import describe_schemas, refuse_unknown_query
 
 
@@ -29,20 +44,25 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
         version=__version__,
         docs_url=None,  # the stock page loads a foreign one
         redoc_url=None,
-        dependencies=[Depends(refuse_unknown_query)],
+        openapi_url=None,  # ours stands behind the key check like every other route
+        dependencies=[Depends(admitted), Depends(refuse_unknown_query)],
     )
     begun = time.monotonic()
     api.state.fireside = app
     api.state.stop = stop
     api.state.activity = activity
-    api.state.is_token = lambda given: hmac.compare_digest(given.encode(), runtime.token.encode())
+    api.state.ready = lambda: not activity.ending
+    api.state.door = Door(Keys(app.store.keys), runtime.token, Guesses())
     api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
     errors.install(api)
-    for room in (maintenance, conversations, replies, models, page):
+    for room in (maintenance, metrics, conversations, replies, models, keys, sessions, docs, page):
         api.include_router(room.router)
+    for router in OPENAI:
+        api.include_router(router)
     api.openapi = lambda: _documented(api)  # type: ignore[method-assign]
     settings = app.settings
-    return Perimeter(api, settings.allowed_hosts, settings.allowed_origins, activity)
+    hosts = (*settings.allowed_hosts, *names_to_answer_to(settings.host))
+    return Counted(Perimeter(api, hosts, settings.allowed_origins, activity), app.metrics)
 
 
 def _documented(api: FastAPI) -> dict[str, Any]:
@@ -81,4 +101,6 @@ def status_of(app: App, runtime: Runtime, uptime_s: float) -> ServerStatus:
         trash=counts.trash,
         messages=counts.messages,
         running_replies=app.replies.count,
+        open_at=runtime.open_at,
+        queued=app.engines.queued,
     )

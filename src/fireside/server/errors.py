@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -18,21 +19,32 @@ log = logging.getLogger(__name__)
 STATUS: dict[type[FiresideError], int] = {
     errors.BadRequest: 400,
     errors.TooLarge: 413,
+    errors.Unauthorized: 401,
     errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.ModelDamaged: 422,
+    errors.AnswerInvalid: 422,
     errors.DownloadFailed: 502,
     errors.ConfigError: 400,
     errors.StoreFull: 507,
     errors.StoreBusy: 503,
     errors.StoreError: 500,
+    errors.TooBusy: 429,
     errors.EngineError: 503,
     errors.AlreadyRunning: 409,
     errors.ServerUnavailable: 503,
     FiresideError: 500,
 }
-TYPES = {400: "invalid_request", 403: "forbidden", 404: "not_found", 409: "conflict", 413: "too_large"}
+TYPES = {
+    400: "invalid_request",
+    401: "authentication_error",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    413: "too_large",
+    429: "rate_limit_exceeded",
+}
 
 
 class Envelope(msgspec.Struct, frozen=True):
@@ -61,11 +73,35 @@ def error_body(error: FiresideError, status: int) -> bytes:
     )
 
 
-def error_answer(error: FiresideError) -> Response:
-    """Return the answer that tells `error`."""
+_dialects: dict[str, Callable[[FiresideError, int], bytes]] = {}
+
+
+def tell_errors(prefix: str, body_of: Callable[[FiresideError, int], bytes]) -> None:
+    """Let routes below `prefix` tell errors in the shape that their clients know."""
+    _dialects[prefix] = body_of
+
+
+def body_at(path: str, error: FiresideError, status: int) -> bytes:
+    """Return the body that tells `error` to a client of `path`."""
+    spoken = (body_of for prefix, body_of in _dialects.items() if path.startswith(prefix))
+    return next(spoken, error_body)(error, status)
+
+
+def error_answer(error: FiresideError, path: str = "") -> Response:
+    """Return the answer that tells `error` to a client of `path`."""
     status = status_of(error)
-    headers = {"retry-after": "1"} if status == 503 else None
-    return Response(error_body(error, status), status, headers, media_type="application/json")
+    return Response(
+        body_at(path, error, status), status, headers_of(error, status), media_type="application/json"
+    )
+
+
+def headers_of(error: FiresideError, status: int) -> dict[str, str]:
+    """Return the headers that belong to an error's answer, whatever envelope its body has."""
+    if status == 401:
+        return {"www-authenticate": "Bearer"}
+    if status in (429, 503):
+        return {"retry-after": str(getattr(error, "retry_after_s", 1))}
+    return {}
 
 
 def install(api: FastAPI) -> None:
@@ -73,13 +109,13 @@ def install(api: FastAPI) -> None:
 
     @api.exception_handler(FiresideError)
     async def known(request: Request, error: FiresideError) -> Response:
-        return error_answer(error)
+        return error_answer(error, request.url.path)
 
     @api.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         field = str(first["loc"][-1])
-        return error_answer(errors.BadRequest(f"{field}: {first['msg']}", param=field))
+        return error_answer(errors.BadRequest(f"{field}: {first['msg']}", param=field), request.url.path)
 
     @api.exception_handler(ClientDisconnect)
     async def left(request: Request, error: ClientDisconnect) -> Response:
@@ -90,10 +126,11 @@ def install(api: FastAPI) -> None:
         known_as: FiresideError = errors.BadRequest(str(error.detail))
         if error.status_code == 404:
             known_as = errors.NotFound(f"there is no {request.url.path}", hint="see /openapi.json")
-        body = error_body(known_as, error.status_code)
+        body = body_at(request.url.path, known_as, error.status_code)
         return Response(body, error.status_code, dict(error.headers or {}), media_type="application/json")
 
     @api.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
-        log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return error_answer(FiresideError("something went wrong inside the server", hint="see its log"))
+        log.error("a request failed", exc_info=error)
+        failed = FiresideError("something went wrong inside the server", hint="see its log")
+        return error_answer(failed, request.url.path)

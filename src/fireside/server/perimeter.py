@@ -6,6 +6,7 @@ comes from us: its Host is one that we answer to, its Origin is our own, it cros
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import time
 from collections.abc import Iterable
@@ -14,14 +15,15 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fireside.errors import FiresideError, Forbidden, ServerUnavailable, TooLarge
+from fireside.server import cors
 from fireside.server.errors import error_answer
 from fireside.settings import LOOPBACK_HOSTS
 
 BODY_BYTES = 8_000_000
 IMPORT_PATH = "/fireside/v1/import"
-HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{1,5})?", re.IGNORECASE | re.ASCII)
 SIMPLE_TYPES = ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data")
 """What a page may post to a foreign site without asking it first."""
+_HOST = re.compile(r"(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<name>[\w.-]+))(?::[0-9]{1,5})?", re.ASCII)
 
 
 class Activity:
@@ -66,14 +68,20 @@ class Perimeter:
                 if self._activity.ending and _begins_work(scope):
                     raise ServerUnavailable("the server is stopping", hint="try again in a moment")
             except FiresideError as error:
-                await error_answer(error)(scope, receive, send)
+                await error_answer(error, scope["path"])(scope, receive, send)
                 return
+            origin = headers.get("origin")
+            if origin is not None and origin.rstrip("/").lower() in self._origins:
+                if cors.is_preflight(scope, headers):
+                    await cors.preflight(origin, headers)(scope, receive, send)
+                    return
+                send = cors.shared(send, origin)
             limited = receive if scope["path"] == IMPORT_PATH else _limited(receive)
             await self._inner(scope, limited, send)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")
-        if len(headers.getlist("host")) != 1 or host_name(host) not in self._hosts:
+        if len(headers.getlist("host")) != 1 or not self._answers_to(host_name(host), scope):
             raise Forbidden(
                 f"this server does not answer to the host {host!r}",
                 hint="name it in `allowed_hosts` if it is yours",
@@ -91,19 +99,56 @@ class Perimeter:
         if scope["path"] != IMPORT_PATH and _content_length(headers) > BODY_BYTES:
             raise _too_large()
 
+    def _answers_to(self, name: str, scope: Scope) -> bool:
+        """Whether a request may call us so: by a name that we know, or by the address that it reached.
+
+        No page can make another site's name lead to a request that carries our address as its host,
+        so an address is as safe as a known name.
+        """
+        reached, _ = scope.get("server") or ("", None)
+        return name in self._hosts or (is_address(name) and same_address(name, reached))
+
     def _is_ours(self, origin: str, host: str, scheme: str) -> bool:
         given = origin.rstrip("/").lower()
         return given == f"{scheme}://{host.lower()}" or given in self._origins
 
 
 def host_name(host: str) -> str:
-    """Return the name in a Host header (RFC 9110, section 7.2), without its port; "" for rubbish.
+    """Return the name in a Host header, without its port; nothing for what is no host (RFC 9110, 7.2).
 
-    >>> host_name("LOCALHOST:3473"), host_name("[::1]:80"), host_name("evil@127.0.0.1")
-    ('localhost', '::1', '')
+    >>> host_name("LOCALHOST:3473"), host_name("[::1]:80"), host_name("evil.example")
+    ('localhost', '::1', 'evil.example')
+    >>> host_name("[::1].evil.example"), host_name("evil.example@localhost")
+    ('', '')
     """
-    found = HOST.fullmatch(host)
-    return found.group(1).strip("[]").lower() if found else ""
+    found = _HOST.fullmatch(host)
+    return (found["address"] or found["name"]).lower() if found else ""
+
+
+def is_address(name: str) -> bool:
+    """
+    >>> is_address("192.0.2.7"), is_address("fd00::2"), is_address("evil.example")
+    (True, True, False)
+    """
+    return _address(name) is not None
+
+
+def same_address(one: str, other: str) -> bool:
+    """Whether two texts mean one address, IPv4 inside IPv6 included.
+
+    >>> same_address("192.0.2.7", "::ffff:192.0.2.7"), same_address("fd00::2", "fd00::3")
+    (True, False)
+    """
+    return _address(one) == _address(other)
+
+
+def _address(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(name)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
 
 
 def _is_visit(scope: Scope, headers: Headers) -> bool:

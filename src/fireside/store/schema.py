@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0001"
+HEAD = "0002"
 
 metadata = MetaData()
 
@@ -95,6 +95,30 @@ sampled = Table(
     Column("message_id", Text, ForeignKey("messages.id"), primary_key=True),
     Column("identity", Text, nullable=False),
     Column("token_ids", LargeBinary, nullable=False),
+)
+
+# Of keys and sessions only hashes are kept: who reads the file can't get in with what it says.
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("scopes", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("created_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("key_id", Text, ForeignKey("keys.id"), nullable=False, index=True),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("device", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
 )
 
 revision = Table("alembic_version", MetaData(), Column("version_num", Text, primary_key=True))

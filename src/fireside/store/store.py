@@ -34,6 +34,7 @@ from fireside.store.conversations import Changes, StoreCounts
 from fireside.store.database import Database
 from fireside.store.ids import Ids
 from fireside.store.imported import ImportedConversation
+from fireside.store.keys import KeyRows
 
 _IDS_AT_ONCE = 500
 _OPEN = Defaults()
@@ -50,6 +51,7 @@ class Store:
         self._database = database
         self._backups = backups
         self._ids = Ids()
+        self.keys = KeyRows(database)
         self._follow_ids()
 
     @classmethod

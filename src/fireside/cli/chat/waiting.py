@@ -76,7 +76,7 @@ def _stage(progress: Progress) -> str:
     done, total = progress.done, progress.total
     match progress.stage:
         case "queued":
-            count = max(int(total or 0) - int(done), 1)
+            count = max(int(total - done) if total else int(done), 1)
             return _n("waiting for another reply", "waiting for {count} other replies", count)
         case "fetching":
             return _("fetching the model: {amount}", amount=_amount(done, total))

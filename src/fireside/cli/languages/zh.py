@@ -193,6 +193,32 @@ TEXTS: dict[str, str] = CHAT | {
     "Ask one question and print the reply; standard input is added to it.": (
         "提一个问题并输出回答；标准输入会附在问题后面。"
     ),
+    "Make, list and remove the keys that let others in.": "创建、列出和删除让别人进来的密钥。",
+    "List the keys: what they may do and when they were last used.": "列出密钥：各有什么权限，上次何时使用。",
+    "Make a key and print it, this once.": "创建一个密钥并显示，仅此一次。",
+    "What it may do: chat (if nothing is named), models, admin; may be repeated.": (
+        "它的权限：chat（不指定时）、models、admin；可以重复。"
+    ),
+    "Keep it: it can't be shown again. From now on every other program needs a key too.": (
+        "请保存好：它不会再次显示。从现在起，其他程序也都需要密钥。"
+    ),
+    "Remove a key; the devices that were signed in with it are signed out.": (
+        "删除一个密钥；用它登录的设备会被登出。"
+    ),
+    "Remove the key {name}?": "删除密钥 {name}？",
+    "never": "从未",
+    "scopes": "权限",
+    "made": "创建于",
+    "Let other devices in, by a key; one is made if there is none.": (
+        "让其他设备凭密钥进来；没有密钥时创建一个。"
+    ),
+    "choose one of --lan and --host": "--lan 和 --host 只能选一个",
+    "Fireside is at {address} (Ctrl-C stops it)": "Fireside 在 {address}（Ctrl-C 停止）",
+    "key: {key}": "密钥：{key}",
+    "Other devices need a key: `fireside keys new NAME` makes one.": (
+        "其他设备需要密钥：`fireside keys new 名称` 可以创建。"
+    ),
+    "open at": "对外地址",
     "Commands": "命令",
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
@@ -217,7 +243,9 @@ ERRORS: dict[str, str] = {
     "engine_unavailable": "引擎无法启动",
     "forbidden": "没有权限",
     "internal_error": "内部错误",
+    "invalid_api_key": "密钥不对或缺少密钥",
     "invalid_request": "请求有误",
+    "key_not_found": "找不到密钥",
     "message_not_found": "找不到消息",
     "model_damaged": "模型文件已损坏",
     "model_not_found": "找不到模型",
@@ -225,9 +253,11 @@ ERRORS: dict[str, str] = {
     "not_found": "找不到",
     "persona_not_found": "找不到角色",
     "server_unavailable": "无法连接服务器",
+    "session_not_found": "找不到登录会话",
     "store_busy": "数据库正忙",
     "store_damaged": "数据库已损坏",
     "store_error": "数据库出错",
     "store_too_new": "数据库由更新的版本写成",
     "too_large": "内容太大",
+    "too_many_tries": "尝试次数太多",
 }

@@ -13,10 +13,11 @@ from msgspec import UNSET, UnsetType
 from fireside.conversations import Conversation, ConversationPage, SearchHit, Tree
 from fireside.errors import BadRequest
 from fireside.messages import Defaults, Value
+from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 from fireside.store.exports import export_all, export_json, export_markdown
 
-router = APIRouter(prefix="/fireside/v1", tags=["conversations"])
+router = APIRouter(prefix="/fireside/v1", tags=["conversations"], dependencies=[needs("chat")])
 
 
 class NewConversation(Value, frozen=True):
@@ -45,6 +46,7 @@ Limit = Annotated[int, Query(ge=1, le=500)]
 def create(
     app: Fireside, request: Request, wanted: Annotated[NewConversation, body(NewConversation)]
 ) -> Response:
+    """Create a conversation. A temporary one never touches the disk."""
     guard_model(request, wanted.defaults.model)
     created = app.create_conversation(wanted.title, wanted.defaults, temporary=wanted.temporary)
     return answer(created, 201)
@@ -54,6 +56,7 @@ def create(
 def listing(
     app: Fireside, cursor: str | None = None, limit: Limit = 50, trash: bool = False, query: str | None = None
 ) -> Response:
+    """List conversations, newest first; with `query` those in which the words were said, best first."""
     if query is not None:
         if trash:
             raise BadRequest("what lies in the trash is not searched", param="trash")
@@ -65,11 +68,13 @@ def listing(
 def search(
     app: Fireside, query: str, limit: Limit = 20, offset: Annotated[int, Query(ge=0, le=100_000)] = 0
 ) -> Response:
+    """Find messages by their words, best first."""
     return answer(Hits(app.store.search(query, limit=limit, offset=offset)))
 
 
 @router.get("/conversations/{conversation_id}", **shows(Tree))
 def show(app: Fireside, conversation_id: str) -> Response:
+    """Show a conversation: the whole tree of its messages."""
     return answer(app.store_of(conversation_id).tree(conversation_id))
 
 
@@ -80,6 +85,7 @@ def change(
     conversation_id: str,
     wanted: Annotated[ConversationChange, body(ConversationChange)],
 ) -> Response:
+    """Change title, pin, head or defaults; only what is named changes."""
     store = app.store_of(conversation_id)
     if isinstance(wanted.defaults, Defaults):
         guard_model(request, wanted.defaults.model)
@@ -96,12 +102,14 @@ def change(
 
 @router.delete("/conversations/{conversation_id}", **shows(None, 204))
 async def delete(app: Fireside, conversation_id: str, forever: bool = False) -> Response:
+    """Put a conversation into the trash; `forever` deletes one from there for good."""
     await app.delete_conversation(conversation_id, forever=forever)
     return Response(status_code=204)
 
 
 @router.post("/conversations/{conversation_id}/restore", **shows(Conversation))
 def restore(app: Fireside, conversation_id: str) -> Response:
+    """Take a conversation out of the trash."""
     return answer(app.store.restore(conversation_id))
 
 
@@ -111,6 +119,7 @@ def export(
     conversation_id: str,
     kind: Annotated[Literal["markdown", "json"], Query(alias="format")] = "json",
 ) -> Response:
+    """Give one conversation as a file, in JSON or Markdown."""
     tree = app.store_of(conversation_id).tree(conversation_id)
     if kind == "markdown":
         return Response(export_markdown(tree), media_type="text/markdown; charset=utf-8")
@@ -119,5 +128,6 @@ def export(
 
 @router.get("/export", **shows(bytes, media="application/json"))
 def export_everything(app: Fireside) -> Response:
+    """Give all conversations as one JSON document, streamed."""
     pieces: Iterator[bytes] = export_all(app.store)
     return StreamingResponse(pieces, media_type="application/json")

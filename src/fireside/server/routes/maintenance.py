@@ -17,13 +17,15 @@ from fireside.cards import ImportSummary, ServerStatus
 from fireside.errors import BadRequest, TooLarge
 from fireside.events import Progress
 from fireside.messages import Value
+from fireside.server.callers import Asking, needs
 from fireside.server.streams import Tell, tell_progress
-from fireside.server.wire import OWNER, Fireside, answer, body, owner_only, parse, shows
+from fireside.server.wire import OWNER, Fireside, answer, body, check_owner, parse, shows
 from fireside.settings import Settings
 from fireside.store.imports import import_file
 
 router = APIRouter(tags=["server"])
 IMPORT_BYTES = 16_000_000_000
+CHAT = [needs("chat")]
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -52,35 +54,55 @@ class Imported(msgspec.Struct, tag_field="event", tag="imported", frozen=True):
 
 
 @router.get("/health", **shows(Health))
-async def health() -> Response:
-    return answer(Health())
+async def health(request: Request) -> Response:
+    """Tell that the server lives, and whether it takes new work."""
+    return answer(Health(ready=request.app.state.ready()))
 
 
-@router.get("/fireside/v1/status", **shows(ServerStatus))
+@router.get("/health/live", **shows(Health))
+async def live(request: Request) -> Response:
+    """Tell that the server lives: 200 as long as it answers at all."""
+    return await health(request)
+
+
+@router.get("/health/ready", **shows(Health))
+async def ready(request: Request) -> Response:
+    """Tell whether the server takes new work: 503 while it stops."""
+    return answer(Health(ready=request.app.state.ready()), 200 if request.app.state.ready() else 503)
+
+
+@router.get("/fireside/v1/status", dependencies=CHAT, **shows(ServerStatus))
 def status(app: Fireside, request: Request) -> Response:
+    """Show the server, its engines and who waits: what `fireside status` prints."""
     return answer(request.app.state.status())
 
 
-@router.get("/fireside/v1/settings", **shows(Settings))
+@router.get("/fireside/v1/settings", dependencies=CHAT, **shows(Settings))
 def settings(app: Fireside) -> Response:
+    """Show the settings that are in force."""
     return answer(app.settings)
 
 
 @router.post("/fireside/v1/stop", dependencies=OWNER, **shows(None, 202, owner=True))
 async def stop(request: Request) -> Response:
+    """End the server: new work is refused, running replies drain. For the owner's own programs."""
     request.app.state.stop()
     return Response(status_code=202)
 
 
 @router.post("/fireside/v1/backup", dependencies=OWNER, **shows(BackedUp, takes=AtPath, owner=True))
 def backup(app: Fireside, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
+    """Write a copy of the database to an absolute path. For the owner's own programs."""
     path = _absolute(wanted.path)
     return answer(BackedUp(str(path), app.store.backup(path)))
 
 
 @router.post("/fireside/v1/restore", dependencies=OWNER, **shows(Restored, takes=AtPath, owner=True))
 async def restore(app: Fireside, request: Request, wanted: Annotated[AtPath, body(AtPath)]) -> Response:
-    """Nothing new is begun while the data changes under everybody's feet."""
+    """Put a backup in the place of the data; `kept` is where that went. For the owner's own programs.
+
+    Nothing new is begun while the data changes under everybody's feet.
+    """
     activity = request.app.state.activity
     activity.ending = True
     try:
@@ -92,12 +114,14 @@ async def restore(app: Fireside, request: Request, wanted: Annotated[AtPath, bod
     return answer(Restored(counts.conversations, counts.messages, str(kept)))
 
 
-@router.post("/fireside/v1/import", **shows(Imported, takes=AtPath, media="text/event-stream"))
-async def import_conversations(app: Fireside, request: Request) -> Response:
+@router.post(
+    "/fireside/v1/import", dependencies=CHAT, **shows(Imported, takes=AtPath, media="text/event-stream")
+)
+async def import_conversations(app: Fireside, request: Request, caller: Asking) -> Response:
     """A JSON body with `path` is read in place; any other body is the file itself."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        owner_only(request)
+        check_owner(caller)
         path = _absolute(parse(await request.body(), AtPath).path)
         return tell_progress(lambda tell: _import(app, path, tell))
     upload = await _received(request, app.home.data)

@@ -12,10 +12,13 @@ from fireside.app import progress_to
 from fireside.cards import ModelCard, Persona
 from fireside.messages import Value
 from fireside.personas import from_toml
+from fireside.server.callers import needs
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
 router = APIRouter(prefix="/fireside/v1", tags=["models and personas"])
+CHAT = [needs("chat")]
+MODELS = [needs("models")]
 
 
 class Pull(Value, frozen=True):
@@ -38,19 +41,22 @@ class PersonaSource(Value, frozen=True):
     toml: str
 
 
-@router.get("/models", **shows(Models))
+@router.get("/models", dependencies=CHAT, **shows(Models))
 def listing(app: Fireside) -> Response:
+    """List the models that are here, and the default one. None is loaded for it."""
     return answer(Models(app.models()))
 
 
-@router.get("/models/show", **shows(ModelCard))
+@router.get("/models/show", dependencies=CHAT, **shows(ModelCard))
 def show(app: Fireside, request: Request, reference: str) -> Response:
-    guard_model(request, reference)
+    """Show one model, installed or known."""
+    guard_model(request, reference, fetches=False)
     return answer(app.model(reference))
 
 
-@router.post("/models/pull", **shows(Pulled, takes=Pull, media="text/event-stream"))
+@router.post("/models/pull", dependencies=MODELS, **shows(Pulled, takes=Pull, media="text/event-stream"))
 async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pull)]) -> Response:
+    """Fetch a model: server-sent events tell the progress, then `pulled` or `failed`."""
     guard_model(request, wanted.reference)
     await asyncio.to_thread(app.library.card, wanted.reference)
 
@@ -61,31 +67,36 @@ async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pul
     return tell_progress(work)
 
 
-@router.delete("/models", **shows(None, 204))
+@router.delete("/models", dependencies=MODELS, **shows(None, 204))
 async def remove(app: Fireside, reference: str) -> Response:
+    """Remove a model that was fetched. Files outside of the models' folder are never touched."""
     await app.remove_model(reference)
     return Response(status_code=204)
 
 
-@router.get("/personas", **shows(Personas))
+@router.get("/personas", dependencies=CHAT, **shows(Personas))
 def personas(app: Fireside) -> Response:
+    """List the personas."""
     return answer(Personas(app.personas.list()))
 
 
-@router.get("/personas/{name}", **shows(Persona))
+@router.get("/personas/{name}", dependencies=CHAT, **shows(Persona))
 def persona(app: Fireside, name: str) -> Response:
+    """Show one persona."""
     return answer(app.personas.get(name))
 
 
-@router.put("/personas/{name}", **shows(Persona, takes=PersonaSource))
+@router.put("/personas/{name}", dependencies=CHAT, **shows(Persona, takes=PersonaSource))
 def save_persona(
     app: Fireside, request: Request, name: str, wanted: Annotated[PersonaSource, body(PersonaSource)]
 ) -> Response:
+    """Save a persona, written in TOML."""
     guard_model(request, from_toml(wanted.toml, name=name).defaults.model)
     return answer(app.personas.save(name, wanted.toml))
 
 
-@router.delete("/personas/{name}", **shows(None, 204))
+@router.delete("/personas/{name}", dependencies=CHAT, **shows(None, 204))
 def remove_persona(app: Fireside, name: str) -> Response:
+    """Remove a persona."""
     app.personas.remove(name)
     return Response(status_code=204)

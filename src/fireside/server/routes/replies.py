@@ -15,9 +15,10 @@ from fireside.conversations import ReplyRecord, ReplyStatus, StoredMessage
 from fireside.errors import BadRequest, MessageNotFound
 from fireside.events import Cursor, Event, to_sse
 from fireside.messages import Defaults, FilePart, Message, Receipt, Role, TextPart
+from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
-router = APIRouter(prefix="/fireside/v1", tags=["replies"])
+router = APIRouter(prefix="/fireside/v1", tags=["replies"], dependencies=[needs("chat")])
 
 
 class Answering(Defaults, frozen=True):
@@ -56,6 +57,7 @@ async def post(
     conversation_id: str,
     wanted: Annotated[NewMessage, body(NewMessage)],
 ) -> Response:
+    """Post a message and start the reply to it; both are on disk before the answer."""
     guard_model(request, wanted.model)
     message, reply = await app.post(conversation_id, wanted.message(), wanted.defaults(), wanted.parent_id)
     return answer(Posted(message, reply), 201)
@@ -65,6 +67,7 @@ async def post(
 async def regenerate(
     app: Fireside, request: Request, message_id: str, wanted: Annotated[Answering, body(Answering)]
 ) -> Response:
+    """Start one more reply, beside the one that is named."""
     guard_model(request, wanted.model)
     return answer(Replied(await app.regenerate(message_id, wanted.defaults())), 201)
 
@@ -73,17 +76,20 @@ async def regenerate(
 async def go_on(
     app: Fireside, request: Request, message_id: str, wanted: Annotated[Answering, body(Answering)]
 ) -> Response:
+    """Start a reply that begins with what the named one said, and goes on."""
     guard_model(request, wanted.model)
     return answer(Replied(await app.continue_reply(message_id, wanted.defaults())), 201)
 
 
 @router.get("/messages/{message_id}", **shows(StoredMessage))
 def show(app: Fireside, message_id: str) -> Response:
+    """Show one message."""
     return answer(app.store_of_message(message_id).message(message_id))
 
 
 @router.get("/messages/{message_id}/receipt", **shows(Receipt))
 def receipt(app: Fireside, message_id: str) -> Response:
+    """Show what the model was given for a reply."""
     store = app.store_of_message(message_id)
     store.message(message_id)
     found = store.receipt(message_id)
@@ -94,6 +100,7 @@ def receipt(app: Fireside, message_id: str) -> Response:
 
 @router.get("/messages/{message_id}/record", **shows(ReplyRecord))
 def record(app: Fireside, message_id: str) -> Response:
+    """Show an ended reply in the shape of `fireside ask --json`."""
     store = app.store_of_message(message_id)
     reply = store.message(message_id)
     return answer(
@@ -119,6 +126,7 @@ async def events(
     after: str | None = None,
     last_event_id: Annotated[str | None, Header()] = None,
 ) -> Response:
+    """Watch a reply as server-sent events; `after` or `Last-Event-ID` resumes behind that event."""
     cursor = _cursor(last_event_id or after)
     store = app.store_of_message(reply_id)
     reply = await asyncio.to_thread(store.message, reply_id)
@@ -134,6 +142,7 @@ async def events(
 
 @router.post("/replies/{reply_id}/stop", **shows(Replied))
 async def stop(app: Fireside, reply_id: str) -> Response:
+    """Stop a reply and keep what it said; harmless on an ended one."""
     await app.replies.stop(reply_id, ReplyStatus.STOPPED)
     stopped = await asyncio.to_thread(app.store_of_message(reply_id).message, reply_id)
     return answer(Replied(stopped))
