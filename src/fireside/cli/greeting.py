@@ -31,7 +31,7 @@ def greet(runtime: Runtime, made: NewKey | None, *, is_shared: bool) -> None:
 
 
 def _draw(code: str) -> None:
-    """Draw it white on black, whatever the terminal's colours; not at all where it would be question marks."""
+    """Draw it white on black, whatever the terminal's colours; not at all as question marks."""
     try:
         code.encode(sys.stdout.encoding or "ascii")
     except UnicodeEncodeError:
