@@ -55,6 +55,7 @@ router = APIRouter(prefix="/api", tags=["Ollama"], dependencies=[needs("chat")])
 async def chat(
     app: Fireside, caller: Asking, request: Request, asked: Annotated[ChatRequest, body(ChatRequest)]
 ) -> Response:
+    """Answer a conversation, as a whole or as lines of JSON."""
     stay = Stay(app, caller, asked)
     if not asked.messages:
         reason = await unless_left(request, stay.load())

@@ -45,12 +45,14 @@ def here() -> Response:
 @router.head("/version", include_in_schema=False)
 @router.get("/version", **shows(Version))
 def version() -> Response:
+    """Tell the version of Ollama whose interface this is."""
     return answer(Version(SPOKEN_VERSION))
 
 
 @router.head("/tags", include_in_schema=False)
 @router.get("/tags", **shows(Tags))
 def tags(app: Fireside) -> Response:
+    """List the models that are here."""
     return answer(Tags(tuple(map(_tag, app.models()))))
 
 
@@ -61,6 +63,7 @@ def _tag(card: ModelCard) -> Tag:
 
 @router.post("/show", **shows(Shown, takes=ShowRequest))
 async def show(app: Fireside, asked: Annotated[ShowRequest, body(ShowRequest)]) -> Response:
+    """Show one model."""
     card = await asyncio.to_thread(_card, app, asked.wanted)
     return answer(
         Shown(
