@@ -10,7 +10,7 @@ from fireside.app import App
 from fireside.engines.protocol import Engine
 from fireside.errors import EngineError
 from fireside.server.callers import Caller
-from fireside.server.openai.asking import Question
+from fireside.server.openai.asking import Question, sendable
 from fireside.server.relay import leased
 
 
@@ -21,13 +21,14 @@ class _Counted(msgspec.Struct):
 async def prompt_tokens(app: App, caller: Caller, question: Question) -> int:
     """Return how many tokens the question's prompt has, as the model's template writes it."""
     async with leased(app, caller, question.model) as engine:
-        data = await looked_up(engine, f"{question.path}/input_tokens", question.body(engine.info))
+        sent = await sendable(engine, question, question.body(engine.info))
+        data = await looked_up(engine, f"{question.path}/input_tokens", sent)
     return msgspec.json.decode(data, type=_Counted).input_tokens
 
 
-async def looked_up(engine: Engine, path: str, body: object) -> bytes:
+async def looked_up(engine: Engine, path: str, body: bytes) -> bytes:
     """Return the one answer of a route of the engine that generates nothing."""
-    async with aclosing(engine.relay(path, msgspec.json.encode(body))) as answers:
+    async with aclosing(engine.relay(path, body)) as answers:
         async for data in answers:
             return data
     raise EngineError("the engine gave no answer", hint="ask again")

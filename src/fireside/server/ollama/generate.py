@@ -10,7 +10,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, Request, Response
 
 from fireside.engines.protocol import Engine
@@ -21,7 +20,7 @@ from fireside.server.callers import Asking, Caller, needs
 from fireside.server.ollama.answers import GenerateLine, Watch, likelihoods, line, now
 from fireside.server.ollama.asking import Stay, one_line, shape_of, streamed, with_options
 from fireside.server.ollama.requests import GenerateRequest, check, sampled_of, stops_of
-from fireside.server.openai.asking import Asker, Question
+from fireside.server.openai.asking import Asker, Question, check_length, sendable
 from fireside.server.openai.chunks import End, Piece, Said, spoken
 from fireside.server.openai.conversation import NO_EYES
 from fireside.server.openai.functions import checked
@@ -41,6 +40,7 @@ async def generate(
     request: Request,
     asked: Annotated[GenerateRequest, body(GenerateRequest)],
 ) -> Response:
+    """Answer a prompt, as a whole or as lines of JSON."""
     _check(asked)
     stay = Stay(app, caller, asked)
     if not asked.prompt:
@@ -95,7 +95,7 @@ class Writing:
                     yield event
 
     async def _answer(self, engine: Engine, question: Question) -> AsyncGenerator[Said, None]:
-        sent = msgspec.json.encode(self._asker.body_for(question, engine, index=0))
+        sent = await sendable(engine, question, self._asker.body_for(question, engine, index=0))
         async with aclosing(engine.relay(question.path, sent)) as events:
             said = spoken(events, question.prompt_field)
             shape = shape_of(self.asked)
@@ -134,6 +134,7 @@ async def prompt_ids(engine: Engine, asked: GenerateRequest) -> tuple[int, ...]:
             hint="leave out `system`, use /api/chat, or send a raw prompt",
             param="system",
         )
+    check_length(texts, "prompt", engine.info)
     ids = list(asked.context or ())
     for frame in frames[len(before) :]:
         ids += await engine.tokenize(frame.text, special=True)
