@@ -52,11 +52,11 @@ class Tidy:
     def __init__(self, cuts: Cuts) -> None:
         self.ended: Literal["stop", "repetition"] | None = None
         self._cuts = (*cuts.stops, *cuts.turns)
-        self._openings = _prefixes(self._cuts)
+        self._openings = prefixes(self._cuts)
         self._labels = cuts.labels
         # White space before the first word is dropped, and with it the newline of an invented turn.
         self._turns_at_once = tuple(turn.lstrip() for turn in cuts.turns if turn.startswith("\n"))
-        self._first_openings = _prefixes([*cuts.labels, *self._turns_at_once]) | set(cuts.labels)
+        self._first_openings = prefixes([*cuts.labels, *self._turns_at_once]) | set(cuts.labels)
         self._held = ""
         self._begun = cuts.begun
         self._thinking = cuts.reasoning
@@ -122,7 +122,7 @@ class Tidy:
             self._thinking, self._held = False, after
             self._kept_from = self._read - len(after)
             return thought
-        keep = 0 if last else _held_back(thought, _prefixes([THINK_END]))
+        keep = 0 if last else held_back(thought, prefixes([THINK_END]))
         self._held = thought[len(thought) - keep :]
         return thought[: len(thought) - keep]
 
@@ -153,7 +153,7 @@ class Tidy:
             self.ended = "stop"
             self._held = ""
             return shown
-        keep = 0 if last else _held_back(self._held, self._openings)
+        keep = 0 if last else held_back(self._held, self._openings)
         shown = self._held[: len(self._held) - keep].rstrip()
         self._held = self._held[len(shown) :]
         return shown
@@ -196,11 +196,11 @@ def speaker_turns(me: str, you: str, said: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([f"\n{me}:", f"\n{you}:", *short]))
 
 
-def _prefixes(strings: Iterable[str]) -> set[str]:
+def prefixes(strings: Iterable[str]) -> set[str]:
     return {string[:size] for string in strings for size in range(1, len(string))}
 
 
-def _held_back(text: str, openings: set[str]) -> int:
+def held_back(text: str, openings: set[str]) -> int:
     """Return the length of the longest end of `text` that may become a cut."""
     longest = max(map(len, openings), default=0)
     for size in range(min(longest, len(text)), 0, -1):

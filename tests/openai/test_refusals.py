@@ -198,3 +198,21 @@ async def test_a_call_that_was_required_and_is_not_there_is_an_error(scripted: S
     asked = {"messages": HELLO, "tools": [tool()], "tool_choice": "required"}
     response = await http.post("/v1/chat/completions", json=asked)
     assert (response.status_code, response.json()["error"]["code"]) == (422, "answer_invalid")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("chat/completions", {"messages": [{"role": "user", "content": "<a> " * 200_000}]}),
+        ("completions", {"prompt": "<a> " * 200_000}),
+        ("responses", {"input": "<a> " * 200_000}),
+    ],
+)
+async def test_megabytes_are_refused_before_they_are_tokenised(
+    scripted: Scripted, path: str, body: dict[str, Any]
+) -> None:
+    http, engine = scripted
+    response = await http.post(f"/v1/{path}", json=body)
+    assert (response.status_code, response.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert engine.relayed == []
+    assert engine.tokenized == []

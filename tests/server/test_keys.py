@@ -195,6 +195,22 @@ async def test_files_and_web_addresses_are_for_admin_and_fetching_is_for_models(
     assert [answer.status_code for answer in asked] == [403, 201, 201]
 
 
+async def test_no_import_names_a_file_for_those_who_may_not(place: Place) -> None:
+    chat, admin = await place.key("chat", "chat"), await place.key("admin", "admin")
+    secret = {"model": "file:/etc/passwd"}
+    for key, kept in ((chat, None), (admin, "file:/etc/passwd")):
+        made = await place.here.post(CHATS, json={"defaults": secret, "title": key}, headers=OWNER)
+        address = f"{CHATS}/{made.json()['id']}"
+        exported = (await place.here.get(f"{address}/export", headers=OWNER)).text
+        await place.here.delete(f"{address}?forever=true", headers=OWNER)
+        assert "file:/etc/passwd" in exported
+        headers = bearer(key) | {"content-type": "application/octet-stream"}
+        told = await place.phone().post("/fireside/v1/import", content=exported, headers=headers)
+        assert "event: imported" in told.text, told.text
+        found = (await place.here.get(CHATS, headers=OWNER)).json()["conversations"][0]
+        assert (found["title"], found["defaults"].get("model")) == (key, kept)
+
+
 async def test_the_runtime_files_token_is_the_owners_on_this_machine_only(place: Place) -> None:
     await place.key()
     assert (await place.here.get(KEYS, headers=OWNER)).status_code == 200

@@ -16,11 +16,13 @@ from fireside.cards import ServerStatus
 from fireside.engines.machine import resident_bytes
 from fireside.runtime import Runtime
 from fireside.server import errors
+from fireside.server.anthropic import routes as anthropic
 from fireside.server.callers import Door, admitted
 from fireside.server.counted import Counted
 from fireside.server.guesses import Guesses
 from fireside.server.keys import Keys
 from fireside.server.listening import names_to_answer_to
+from fireside.server.ollama.routes import ROUTERS as OLLAMA
 from fireside.server.openai.routes import ROUTERS as OPENAI
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
@@ -57,7 +59,7 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
     errors.install(api)
     for room in (maintenance, metrics, conversations, replies, models, keys, sessions, docs, page):
         api.include_router(room.router)
-    for router in OPENAI:
+    for router in (*OPENAI, anthropic.router, *OLLAMA):
         api.include_router(router)
     api.openapi = lambda: _documented(api)  # type: ignore[method-assign]
     settings = app.settings

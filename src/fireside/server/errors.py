@@ -87,6 +87,13 @@ def body_at(path: str, error: FiresideError, status: int) -> bytes:
     return next(spoken, error_body)(error, status)
 
 
+def message_of(error: FiresideError) -> str:
+    """Return the message, with the field at fault for shapes that have no place for it."""
+    if error.param is None or error.param in error.message:
+        return error.message
+    return f"{error.param}: {error.message}"
+
+
 def error_answer(error: FiresideError, path: str = "") -> Response:
     """Return the answer that tells `error` to a client of `path`."""
     status = status_of(error)

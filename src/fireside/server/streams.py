@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 
 import msgspec
 from fastapi import Response
@@ -30,6 +31,15 @@ def tell_progress(work: Callable[[Tell], Awaitable[msgspec.Struct]]) -> Response
 
 
 async def _stream(work: Callable[[Tell], Awaitable[msgspec.Struct]]) -> AsyncIterator[bytes]:
+    async with aclosing(told(work)) as events:
+        async for event in events:
+            yield b": still here\n\n" if event is None else _event(event)
+
+
+async def told(
+    work: Callable[[Tell], Awaitable[msgspec.Struct]],
+) -> AsyncGenerator[msgspec.Struct | None, None]:
+    """Run `work` and yield what it tells, at last its result or `Failed`; None after a quiet while."""
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
     newest: list[Event] = []
@@ -45,11 +55,11 @@ async def _stream(work: Callable[[Tell], Awaitable[msgspec.Struct]]) -> AsyncIte
             try:
                 await asyncio.wait_for(changed.wait(), QUIET_S)
             except TimeoutError:
-                yield b": still here\n\n"
+                yield None
             changed.clear()
             if newest:
-                yield _event(newest.pop())
-        yield _event(_outcome(task))
+                yield newest.pop()
+        yield _outcome(task)
     finally:
         task.cancel()
 

@@ -10,7 +10,7 @@ from fastapi import Depends, Request, Response
 from fastapi.params import Depends as Dependency
 
 from fireside.app import App
-from fireside.errors import BadRequest, Forbidden
+from fireside.errors import BadRequest, FiresideError, Forbidden
 from fireside.server.callers import Asking, Caller, check_scope
 from fireside.server.errors import ErrorAnswer
 
@@ -94,9 +94,13 @@ def guard_model(request: Request, reference: str | None, *, fetches: bool = True
     Files and web addresses are for `admin` and for this person's own programs; a model that would have
     to be fetched is for `models`, where naming it `fetches` it.
     """
-    app: App = request.app.state.fireside
-    caller: Caller = request.state.caller
-    if reference is None or reference == app.settings.model or "admin" in caller.scopes:
+    if reference is not None:
+        check_model(request.app.state.fireside, request.state.caller, reference, fetches=fetches)
+
+
+def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = True) -> None:
+    """Do what `guard_model` does, for a caller who is known."""
+    if reference == app.settings.model or "admin" in caller.scopes:
         return
     if not reference.startswith(FETCHED):  # before anything looks whether there is such a file
         raise Forbidden(
@@ -106,6 +110,15 @@ def guard_model(request: Request, reference: str | None, *, fetches: bool = True
         )
     if fetches and "models" not in caller.scopes and not app.library.card(reference).installed:
         check_scope(caller, "models")
+
+
+def may_name_model(app: App, caller: Caller, reference: str) -> bool:
+    """Return whether `guard_model` would let this caller name the model, whatever it is good for."""
+    try:
+        check_model(app, caller, reference)
+    except FiresideError:
+        return False
+    return True
 
 
 FETCHED = ("pypi:", "hf:")

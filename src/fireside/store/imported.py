@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
+from msgspec.structs import replace
 
 from fireside.conversations import Failure, ReplyStatus
 from fireside.messages import Defaults, FinishReason, Message, Timings, Usage
@@ -29,6 +32,10 @@ class ImportedMessage(msgspec.Struct, frozen=True):
     failure: Failure | None = None
 
 
+MayName = Callable[[str], bool]
+"""Whether the person who imports may name this model."""
+
+
 class ImportedConversation(msgspec.Struct, frozen=True):
     """A conversation of another program, or of another Fireside.
 
@@ -45,3 +52,17 @@ class ImportedConversation(msgspec.Struct, frozen=True):
     messages: tuple[ImportedMessage, ...]
     defaults: Defaults = Defaults()
     pinned: bool = False
+
+    def without_models(self, may_name: MayName) -> ImportedConversation:
+        """Return it with the settings' model in the place of those that may not be named."""
+        messages = tuple(
+            replace(one, defaults=_sifted(one.defaults, may_name)) if one.defaults else one
+            for one in self.messages
+        )
+        return replace(self, defaults=_sifted(self.defaults, may_name), messages=messages)
+
+
+def _sifted(defaults: Defaults, may_name: MayName) -> Defaults:
+    if defaults.model is None or may_name(defaults.model):
+        return defaults
+    return replace(defaults, model=None)

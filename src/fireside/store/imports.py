@@ -18,7 +18,7 @@ from fireside.store.import_chatgpt import read_chatgpt
 from fireside.store.import_claude import read_claude
 from fireside.store.import_elements import Element, decoded, read_elements
 from fireside.store.import_fireside import check_version, read_fireside
-from fireside.store.imported import ImportedConversation
+from fireside.store.imported import ImportedConversation, MayName
 from fireside.store.store import Store
 from fireside.store.titles import one_line
 
@@ -43,16 +43,23 @@ _READERS: dict[str, Callable[[bytes], ImportedConversation]] = {
 
 
 def import_file(
-    store: Store, path: Path, *, progress: Progress | None = None, limits: Limits | None = None
+    store: Store,
+    path: Path,
+    *,
+    progress: Progress | None = None,
+    limits: Limits | None = None,
+    may_name: MayName = lambda reference: True,
 ) -> ImportSummary:
     """Import the ChatGPT, Claude or Fireside export at `path`: a zip, a folder or a JSON file.
 
     `progress` is told the bytes done and the bytes in all. Raises BadImport, also after some
     conversations were imported: they stay. One that can't be read is skipped, with a line why.
+    Models that the person `may_name` not are left out of the defaults.
     """
     limits = limits or Limits()
     with documents(path, limits) as found:
-        run = _Run(store, limits, _Reported(progress, sum(document.size_bytes for document in found)))
+        reported = _Reported(progress, sum(document.size_bytes for document in found))
+        run = _Run(store, limits, reported, may_name)
         broken = [error for document in found if (error := run.take(document))]
     if broken:
         raise _with_counts(broken[0], run.summary())
@@ -82,8 +89,8 @@ class _Reported:
 class _Run:
     """The counts of one import."""
 
-    def __init__(self, store: Store, limits: Limits, reported: _Reported) -> None:
-        self._store, self._limits, self._reported = store, limits, reported
+    def __init__(self, store: Store, limits: Limits, reported: _Reported, may_name: MayName) -> None:
+        self._store, self._limits, self._reported, self._may_name = store, limits, reported, may_name
         self._conversations = self._messages = self._already_there = self._unlisted = 0
         self.recognised = self.unknown = 0
         self.skipped: list[str] = []
@@ -129,7 +136,9 @@ class _Run:
             self._skip(
                 f"{name}, conversation {element.number}: {conversation.title!r} has no messages to show"
             )
-        elif self._is_ours(conversation) or not self._store.add_imported(conversation):
+        elif self._is_ours(conversation) or not self._store.add_imported(
+            conversation.without_models(self._may_name)
+        ):
             self._already_there += 1
         else:
             self._conversations += 1

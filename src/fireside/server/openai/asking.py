@@ -11,15 +11,19 @@ import msgspec
 
 from fireside.app import App
 from fireside.engines.protocol import Engine, EngineInfo
+from fireside.errors import ContextLengthExceeded
 from fireside.messages import Sampling
 from fireside.server.callers import Caller
 from fireside.server.openai.answers import Gathered
 from fireside.server.openai.chunks import Said, spoken
+from fireside.server.openai.forged import made_plain, texts_in
 from fireside.server.openai.requests import Sampled, engine_seed, sampling_body
 from fireside.server.relay import leased, reference_of
 
 Path = Literal["/v1/chat/completions", "/v1/completions"]
 Reader = Callable[[AsyncIterator[Said]], AsyncGenerator[Said, None]]
+LONGEST_TOKEN = 64
+"""characters; longer ones stand for runs of spaces"""
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}, "return_progress": True}
 """Asked in any other way, the engine doesn't notice that somebody has left."""
 
@@ -55,8 +59,8 @@ class Asker(msgspec.Struct, frozen=True):
     async def ask(self, question: Question, index: int = 0) -> AsyncGenerator[Said, None]:
         """Yield what is said for choice `index`; closing it frees the slot."""
         async with leased(self.app, self.caller, question.model) as engine:
-            body = msgspec.json.encode(self.body_for(question, engine, index))
-            async with aclosing(engine.relay(question.path, body)) as events:
+            sent = await sendable(engine, question, self.body_for(question, engine, index))
+            async with aclosing(engine.relay(question.path, sent)) as events:
                 said = spoken(events, question.prompt_field)
                 reader = question.reader(engine.info)
                 async with aclosing(reader(said) if reader else said) as read:
@@ -75,6 +79,26 @@ class Asker(msgspec.Struct, frozen=True):
         if question.sampled.seed is not None:
             body["seed"] = engine_seed(question.sampled.seed, index)
         return body | question.body(engine.info) | STREAMED
+
+
+async def sendable(engine: Engine, question: Question, body: dict[str, Any]) -> bytes:
+    """Return the body as an engine may see it: not too long by far, and no turn forged in it."""
+    body = msgspec.to_builtins(body)
+    check_length(texts_in(body.get("messages") or body.get("prompt")), question.prompt_field, engine.info)
+    if "messages" in body:
+        body["messages"] = await made_plain(engine, body["messages"])
+    return msgspec.json.encode(body)
+
+
+def check_length(texts: list[str], field: str, info: EngineInfo) -> None:
+    """Refuse what can't fit by far, before the engine tokenises megabytes of it."""
+    length = sum(map(len, texts))
+    if length > LONGEST_TOKEN * info.context_length:
+        raise ContextLengthExceeded(
+            f"the prompt has {length:,} characters; the model's context is {info.context_length} tokens",
+            hint="shorten it, or raise context_length in the settings",
+            param=field,
+        )
 
 
 async def gather(choices: list[AsyncGenerator[Said, None]], width: int) -> list[Gathered]:

@@ -108,6 +108,7 @@ class Wish(Sampled, frozen=True, kw_only=True):
 async def create(
     app: Fireside, caller: Asking, request: Request, asked: Annotated[ChatRequest, body(ChatRequest)]
 ) -> Response:
+    """Answer a conversation, as a whole or as a stream."""
     question = question_of(_wish(asked))
     asker = await Asker.of(app, caller, asked.model)
     choices = [asker.ask(question, index) for index in range(asked.n or 1)]
@@ -183,11 +184,11 @@ def question_of(wish: Wish) -> Question:
 def _body(wish: Wish, calls: Shape | None, info: EngineInfo) -> dict[str, Any]:
     sent: dict[str, Any] = {}
     shape = wish.shape
-    if info.takes_tools:
+    # Even where the template knows functions, the engine lets a model ignore that one is required.
+    if info.takes_tools and not wish.required:
         sent["messages"] = native(wish.messages)
         if wish.functions:
             sent["tools"] = [{"type": "function", "function": _told(one)} for one in wish.functions]
-            sent["tool_choice"] = "required" if wish.required else "auto"
             sent["parallel_tool_calls"] = wish.parallel
     else:
         sent["messages"] = plain(wish.messages, wish.functions, required=wish.required)
@@ -210,11 +211,8 @@ def _told(function: Function) -> dict[str, Any]:
 
 def _reader(wish: Wish, calls: Shape | None, info: EngineInfo) -> Reader | None:
     """Return what reads the answer: nothing, where nothing was promised about it."""
-    if calls and not info.takes_tools:
+    if calls and (wish.required or not info.takes_tools):
         return lambda said: functions.read_calls(said, calls, required=wish.required)
-    if wish.required:
-        names = frozenset(function.name for function in wish.functions)
-        return lambda said: functions.called(said, names)
     if wish.shape:
         shape = wish.shape
         return lambda said: functions.checked(said, shape)

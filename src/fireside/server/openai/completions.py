@@ -92,6 +92,7 @@ async def create(
     request: Request,
     asked: Annotated[CompletionRequest, body(CompletionRequest)],
 ) -> Response:
+    """Go on with a text, as a whole or as a stream."""
     prompts, per_prompt = _prompts(asked), asked.n or 1
     _check(asked, prompts)
     asker = await Asker.of(app, caller, asked.model)

@@ -150,14 +150,3 @@ async def checked(said: AsyncIterator[Said], shape: Shape) -> AsyncGenerator[Sai
         elif isinstance(event, End) and event.reason == "stop":
             shape.read("".join(texts))
         yield event
-
-
-async def called(said: AsyncIterator[Said], names: frozenset[str]) -> AsyncGenerator[Said, None]:
-    """Pass on what a template that knows functions made; AnswerInvalid when it called none of `names`."""
-    found: set[str] = set()
-    async for event in said:
-        if isinstance(event, Piece):
-            found.update(call.function.name for call in event.calls if call.function.name)
-        elif isinstance(event, End) and not found & names:
-            raise AnswerInvalid("the model called no function", hint="ask again, or a larger model")
-        yield event

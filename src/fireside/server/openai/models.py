@@ -43,16 +43,19 @@ class EmbeddingsRequest(Value, frozen=True):
 
 @router.get("/models", **shows(ModelObjects))
 def listing(app: Fireside) -> Response:
+    """List the models that are here. None is loaded for it."""
     return answer(ModelObjects(tuple(_shown(card, card.name) for card in app.models())))
 
 
 @router.get("/models/{name:path}", **shows(ModelObject))
 def show(app: Fireside, name: str) -> Response:
+    """Show one model."""
     return answer(_shown(app.model(reference_of(app, name)), name))
 
 
 @router.post("/embeddings", **shows(None, takes=EmbeddingsRequest))
 async def embed(app: Fireside, asked: Annotated[EmbeddingsRequest, body(EmbeddingsRequest)]) -> Response:
+    """Say that no model here makes embeddings: engines are started to talk."""
     reference = await asyncio.to_thread(reference_of, app, asked.model)
     card = await asyncio.to_thread(app.library.card, reference)
     raise NoEmbeddings(

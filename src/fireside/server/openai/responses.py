@@ -34,6 +34,7 @@ async def create(
     request: Request,
     asked: Annotated[ResponsesRequest, body(ResponsesRequest)],
 ) -> Response:
+    """Answer a conversation in the shape of the Responses interface. Nothing is kept."""
     question = question_of(wish_of(asked))
     asker = await Asker.of(app, caller, asked.model)
     response = blank(asked, asker.model, now())

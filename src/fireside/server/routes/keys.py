@@ -27,12 +27,14 @@ class KeyList(msgspec.Struct, frozen=True):
 
 @router.post("/keys", **shows(NewKey, 201, takes=WantedKey))
 async def make(request: Request, wanted: Annotated[WantedKey, body(WantedKey)]) -> Response:
+    """Make a key. The answer is the only one that ever shows it."""
     made = await asyncio.to_thread(the_door(request).keys.make, wanted.name, wanted.scopes)
     return answer(made, 201, secret=True)
 
 
 @router.get("/keys", **shows(KeyList))
 async def listing(request: Request) -> Response:
+    """List the keys, without what makes them work."""
     return answer(KeyList(the_door(request).keys.listed()))
 
 

@@ -19,8 +19,9 @@ from fireside.events import Progress
 from fireside.messages import Value
 from fireside.server.callers import Asking, needs
 from fireside.server.streams import Tell, tell_progress
-from fireside.server.wire import OWNER, Fireside, answer, body, check_owner, parse, shows
+from fireside.server.wire import OWNER, Fireside, answer, body, check_owner, may_name_model, parse, shows
 from fireside.settings import Settings
+from fireside.store.imported import MayName
 from fireside.store.imports import import_file
 
 router = APIRouter(tags=["server"])
@@ -126,9 +127,12 @@ async def import_conversations(app: Fireside, request: Request, caller: Asking) 
         return tell_progress(lambda tell: _import(app, path, tell))
     upload = await _received(request, app.home.data)
 
+    def may_name(reference: str) -> bool:
+        return may_name_model(app, caller, reference)
+
     async def work(tell: Tell) -> Imported:
         try:
-            return await _import(app, upload, tell)
+            return await _import(app, upload, tell, may_name)
         finally:
             await asyncio.to_thread(upload.unlink, missing_ok=True)
 
@@ -152,11 +156,13 @@ async def _received(request: Request, folder: Path) -> Path:
     return path
 
 
-async def _import(app: Fireside, path: Path, tell: Tell) -> Imported:
+async def _import(
+    app: Fireside, path: Path, tell: Tell, may_name: MayName = lambda reference: True
+) -> Imported:
     def progress(done: int, total: int) -> None:
         tell(Progress("reading", done, total, "bytes"))
 
-    summary = await asyncio.to_thread(import_file, app.store, path, progress=progress)
+    summary = await asyncio.to_thread(import_file, app.store, path, progress=progress, may_name=may_name)
     return Imported(summary)
 
 

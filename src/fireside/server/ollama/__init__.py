@@ -1,0 +1,1 @@
+"""Ollama's interface: requests are checked and translated, answers told line by line."""
