@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import re
-
-import msgspec
-
 from fireside.conversations import ReplyStatus
 from fireside.errors import BadImport
-from fireside.messages import Defaults, Message
+from fireside.messages import Message
 from fireside.store.exports import FORMAT, VERSION, ExportedConversation, ExportedMessage
 from fireside.store.import_elements import Opening, decoded
 from fireside.store.import_tree import in_order, origin_of, sane_ms
 from fireside.store.imported import ImportedConversation, ImportedMessage
-
-NO_FILE = re.compile(r"(pypi|hf):.*|(?!.*\.gguf$)[^/\\:~]*", re.IGNORECASE | re.DOTALL)
 
 
 def check_version(name: str, opening: Opening) -> None:
@@ -38,7 +32,7 @@ def read_fireside(data: bytes) -> ImportedConversation:
         updated_at=sane_ms(found.updated_at),
         head_id=found.head_id if any(message.id == found.head_id for message in messages) else None,
         messages=tuple(_message(message, seen) for message in messages),
-        defaults=_without_file(found.defaults),
+        defaults=found.defaults,
         pinned=found.pinned,
     )
 
@@ -55,17 +49,10 @@ def _message(message: ExportedMessage, seen: set[str]) -> ImportedMessage:
         model=message.model,
         # It was exported while it was being written: here nobody goes on writing it.
         status=message.status if message.status.ended else ReplyStatus.INTERRUPTED,
-        defaults=_without_file(message.defaults) if message.defaults else None,
+        defaults=message.defaults,
         continues=message.continues if message.continues in seen else None,
         finish_reason=message.finish_reason,
         usage=message.usage,
         timings=message.timings,
         failure=message.failure,
     )
-
-
-def _without_file(defaults: Defaults) -> Defaults:
-    """Leave out a model that was a file: elsewhere the path means nothing, or somebody else's file."""
-    if defaults.model is None or NO_FILE.fullmatch(defaults.model):
-        return defaults
-    return msgspec.structs.replace(defaults, model=None)
