@@ -17,10 +17,13 @@ from serving import environment, wait_for
 
 @contextmanager
 def moved_home(path: Path, model: Path) -> Iterator[Home]:
-    """Point this process's environment, and that of the commands it starts, to a new home."""
+    """Point this process's environment, and that of the commands it starts, to a new home.
+
+    Its model always says the same: the length of a reply must not be left to chance.
+    """
     home = Home(path, path)
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in environment(path, model=f"file:{model}").items():
+        for name, value in environment(path, model=f"file:{model}", sampling_temperature=0).items():
             if name.startswith("FIRESIDE_"):
                 patch.setenv(name, value)
         try:

@@ -11,7 +11,11 @@ from scripted import ScriptedEngine
 from serving import PATIENCE_S, Served, wait_for
 
 Scripted = tuple[httpx.AsyncClient, ScriptedEngine]
-LONG = {"messages": [{"role": "user", "content": "Tell a very long story."}], "max_tokens": 4000}
+LONG = {
+    "messages": [{"role": "user", "content": "Tell a very long story."}],
+    "max_tokens": 4000,
+    "logit_bias": {"2": -100},  # the model's end of a turn: it never comes
+}
 
 
 def users(served: Served) -> int:

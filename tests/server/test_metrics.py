@@ -104,7 +104,8 @@ async def test_health_tells_life_and_readiness(api: httpx.AsyncClient) -> None:
 
 def test_a_stopping_server_lives_but_is_not_ready(tmp_path: Path, smollm2: Path) -> None:
     with serving(tmp_path, model=f"file:{smollm2}", drain_s=60) as server:
-        reply = server.begin(server.new_conversation(), "Write a long story.", sampling={"max_tokens": 500})
+        long = {"max_tokens": 3000, "temperature": 0.9, "seed": 1}
+        reply = server.begin(server.new_conversation(), "Write a long story.", sampling=long)
         next(server.watch(reply))
         server.process.send_signal(signal.SIGTERM)
         wait_for(lambda: server.http.get("/health/ready").status_code == 503, "it isn't ready any more")
