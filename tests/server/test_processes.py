@@ -48,9 +48,15 @@ def first_words(server: Served, reply: str) -> str:
         said += data["text"] if name == "text" else ""
         if len(said) > 40:
             break
-    stored = wait_for(lambda: text_on_disk(server, reply), "the reply is journalled")
+    stored = wait_for(lambda: enough_on_disk(server, reply), "the reply is journalled")
     assert said.startswith(stored) or stored.startswith(said)
     return said
+
+
+def enough_on_disk(server: Served, reply: str) -> str:
+    """Return what is stored of a reply, once that is more than its first word."""
+    stored = text_on_disk(server, reply)
+    return stored if len(stored) > 20 else ""
 
 
 def text_on_disk(server: Served, reply: str) -> str:
