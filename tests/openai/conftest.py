@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -29,12 +30,13 @@ def served(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[
 @pytest.fixture(scope="session")
 def client(served: Served) -> Iterator[openai.OpenAI]:
     """The official client, which refuses any answer that isn't exactly as documented."""
+    direct: Any = httpx.Client(trust_env=False)  # its releases differ on whose client's type this is
     with openai.OpenAI(
         base_url=f"{served.runtime.address}/v1",
         api_key="none",
         max_retries=0,
         timeout=60,
-        http_client=httpx.Client(trust_env=False),
+        http_client=direct,
         _strict_response_validation=True,
     ) as client:
         yield client

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import httpx
 import httpx_sse
@@ -58,11 +59,12 @@ def test_langchain_chats_streams_calls_and_parses(served: Served) -> None:
 def test_instructor_gets_a_value(served: Served, mode: str) -> None:
     import instructor
 
+    direct: Any = httpx.Client(trust_env=False)
     with openai.OpenAI(
         base_url=f"{served.runtime.address}/v1",
         api_key="none",
         max_retries=0,
-        http_client=httpx.Client(trust_env=False),
+        http_client=direct,
     ) as client:
         person = instructor.from_openai(client, mode=instructor.Mode[mode]).chat.completions.create(
             model="fireside",
