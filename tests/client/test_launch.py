@@ -115,7 +115,8 @@ async def test_a_large_log_is_put_aside(home: Home, monkeypatch: pytest.MonkeyPa
 async def test_a_file_in_the_servers_folder_is_not_run(home: Home) -> None:
     home.data.mkdir(parents=True)
     (home.data / "fireside.py").write_text("raise SystemExit('not me')")
-    await ensure_server(home)
+    started = await ensure_server(home)
+    assert find(home) == started
 
 
 async def test_its_words_are_its_own_when_several_share_the_log(home: Home) -> None:

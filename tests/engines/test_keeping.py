@@ -67,6 +67,7 @@ async def test_an_unused_model_is_unloaded_when_nobody_wants_to_keep_it() -> Non
     await naps.end(0)
     engines.keep(MODEL.reference, 0)
     await ended(start)
+    assert engines.statuses() == ()
     await engines.aclose()
 
 
