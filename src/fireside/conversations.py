@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from typing import Literal
 
 import msgspec
 
@@ -49,7 +50,8 @@ class StoredMessage(msgspec.Struct, frozen=True):
 
     `created_at` is Unix time in milliseconds; order among siblings is the order of ids (UUIDv7).
     `defaults` is what a reply was really generated with, its seed included, so that it can be
-    repeated. `continues` is the id of the reply whose text this one begins with.
+    repeated. `continues` is the id of the reply whose text this one begins with. `pinned` ones are
+    always given to the model word for word.
     """
 
     id: str
@@ -67,6 +69,7 @@ class StoredMessage(msgspec.Struct, frozen=True):
     timings: Timings | None = None
     receipt: ReceiptCounts | None = None
     failure: Failure | None = None
+    pinned: bool = False
 
     @property
     def message(self) -> Message:
@@ -75,6 +78,19 @@ class StoredMessage(msgspec.Struct, frozen=True):
     @property
     def text(self) -> str:
         return "".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+
+class Warmth(msgspec.Struct, frozen=True):
+    """How much of a conversation's branch an engine has read already, and what is still to be waited for.
+
+    `warm`: an engine holds it; `saved`: a snapshot on disk does; `cold`: all of it is to be read.
+    `expected_first_token_ms` comes from measured speeds; None where nothing was measured yet.
+    """
+
+    state: Literal["warm", "saved", "cold"]
+    cached_tokens: int = 0
+    prompt_tokens: int = 0
+    expected_first_token_ms: float | None = None
 
 
 class Conversation(msgspec.Struct, frozen=True):
@@ -95,6 +111,8 @@ class Conversation(msgspec.Struct, frozen=True):
     temporary: bool = False
     deleted_at: int | None = None
     messages_count: int = 0
+    warmth: Warmth | None = None
+    """told by a running server where it is known"""
 
 
 class Tree(msgspec.Struct, frozen=True):

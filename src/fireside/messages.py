@@ -128,6 +128,8 @@ class Defaults(Value, frozen=True):
     format: PromptFormat | None = None
     me: SpeakerName | None = None
     you: SpeakerName | None = None
+    reasoning: bool | None = None
+    """whether the model thinks before it answers, where its template lets one choose"""
 
     def merged(self, over: Defaults) -> Defaults:
         """Return these defaults with everything that `over` names replaced, sampling included."""

@@ -19,14 +19,15 @@ from fireside.messages import Role, said
 from fireside.store import Store, backup, migration, schema
 from fireside.store.database import alone, make_file, revision_of
 
+LATER = "later"
 NEXT = '''
 """A later schema."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "{later}"
+down_revision = "{head}"
 
 
 def upgrade() -> None:
@@ -41,7 +42,7 @@ def scripts_with(folder: Path, more: str = "pass") -> Path:
     """A copy of the migrations with one more step."""
     scripts = folder / "migrations 100%"
     shutil.copytree(migration.SCRIPTS, scripts, ignore=shutil.ignore_patterns("__pycache__"))
-    (scripts / "versions" / "0003_next.py").write_text(NEXT.format(more=more))
+    (scripts / "versions" / "later.py").write_text(NEXT.format(more=more, later=LATER, head=schema.HEAD))
     return scripts
 
 
@@ -88,15 +89,15 @@ def definitions(path: Path) -> list[tuple[str, str, str]]:
 def test_a_migration_leaves_a_backup_and_keeps_everything(
     filled: Path, backups: Path, tmp_path: Path
 ) -> None:
-    database = migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0003")
+    database = migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head=LATER)
     database.close()
-    assert revision_of(filled) == "0003"
+    assert revision_of(filled) == LATER
     assert "colour" in columns(filled, "conversations")
     assert "speaker" in columns(filled, "messages")
     with closing(sqlite3.connect(filled)) as connection:
         assert connection.execute("SELECT title FROM conversations").fetchall() == [("Kept",)]
     (copy,) = backups.iterdir()
-    assert revision_of(copy) == "0002"
+    assert revision_of(copy) == schema.HEAD
     older = Store.open(copy, backups)
     assert len(older.search("words")) == 1
     older.close()
@@ -105,8 +106,8 @@ def test_a_migration_leaves_a_backup_and_keeps_everything(
 def test_a_migration_that_fails_changes_nothing(filled: Path, backups: Path, tmp_path: Path) -> None:
     scripts = scripts_with(tmp_path, more='raise RuntimeError("half way")')
     with pytest.raises(RuntimeError):
-        migration.prepare(filled, backups, scripts=scripts, head="0003")
-    assert revision_of(filled) == "0002"
+        migration.prepare(filled, backups, scripts=scripts, head=LATER)
+    assert revision_of(filled) == schema.HEAD
     assert "colour" not in columns(filled, "conversations")
     again = Store.open(filled, backups)
     assert len(again.search("words")) == 1
@@ -122,14 +123,14 @@ def test_without_room_for_the_backup_nothing_is_migrated(
 
     monkeypatch.setattr(backup, "copy", full)
     with pytest.raises(StoreFull):
-        migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0003")
-    assert revision_of(filled) == "0002"
+        migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head=LATER)
+    assert revision_of(filled) == schema.HEAD
 
 
 def test_an_older_program_refuses_newer_data_and_leaves_the_file(
     filled: Path, backups: Path, tmp_path: Path
 ) -> None:
-    migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head="0003").close()
+    migration.prepare(filled, backups, scripts=scripts_with(tmp_path), head=LATER).close()
     before = filled.read_bytes()
     with pytest.raises(StoreTooNew) as refused:
         Store.open(filled, backups)

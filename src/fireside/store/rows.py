@@ -24,7 +24,9 @@ _USAGE = msgspec.json.Decoder(Usage)
 _TIMINGS = msgspec.json.Decoder(Timings)
 _FAILURE = msgspec.json.Decoder(Failure)
 
-CONVERSATION = tuple(conversations.c[field] for field in Conversation.__struct_fields__)
+# How warm a conversation is, only a running server knows.
+CONVERSATION_FIELDS = tuple(field for field in Conversation.__struct_fields__ if field != "warmth")
+CONVERSATION = tuple(conversations.c[field] for field in CONVERSATION_FIELDS)
 # A digest can be long and only the receipt needs it.
 MESSAGE = tuple(messages.c[field] for field in StoredMessage.__struct_fields__)
 
@@ -79,14 +81,14 @@ def _defaults(encoded: str) -> Defaults:
 
 def conversation_of(row: Row[Any]) -> Conversation:
     """Return the value of a row that begins with `CONVERSATION`."""
-    named = dict(zip(Conversation.__struct_fields__, row, strict=False))
+    named = dict(zip(CONVERSATION_FIELDS, row, strict=False))
     return Conversation(**{**named, "defaults": _defaults(named["defaults"])})
 
 
 def message_of(row: Row[Any]) -> StoredMessage:
     """Return the value of a row of `MESSAGE`; thousands are read at once, so columns go by position."""
     id_, conversation, parent, role, parts, status, created, model, defaults, continues, *rest = tuple(row)
-    finish_reason, usage, timings, receipt, failure = rest
+    finish_reason, usage, timings, receipt, failure, pinned = rest
     return StoredMessage(
         id=id_,
         conversation_id=conversation,
@@ -103,6 +105,7 @@ def message_of(row: Row[Any]) -> StoredMessage:
         timings=None if timings is None else _TIMINGS.decode(timings),
         receipt=None if receipt is None else counts_of(receipt),
         failure=None if failure is None else _FAILURE.decode(failure),
+        pinned=pinned,
     )
 
 

@@ -21,7 +21,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData()
 
@@ -73,6 +73,8 @@ messages = Table(
     Column("failure", Text),
     Column("receipt", Text),
     Column("digest", Text),
+    Column("pinned", Boolean, nullable=False, server_default=text("0")),
+    Column("deleted_at", BigInteger),
     Index("messages_of_conversation", "conversation_id", "id"),
     Index("messages_unfinished", "status", sqlite_where=text("status IN ('queued', 'streaming')")),
     sqlite_autoincrement=True,
