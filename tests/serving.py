@@ -31,6 +31,15 @@ def wait_for(what: Any, meaning: str, patience_s: float = PATIENCE_S) -> Any:
     raise AssertionError(f"waited in vain until {meaning}")
 
 
+def gone(pid: int) -> bool:
+    """Whether a process has ended (a zombie counts: nobody of ours is its parent)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return True
+    return state == "Z"
+
+
 class Served:
     """A server process, and a plain HTTP client for it."""
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from fireside.server.callers import OPEN
+from fireside.server.ollama.models import SPOKEN_VERSION
 from visiting import CHATS, KEYS, OWNER, Place, bearer
 
 SPELLINGS = [
@@ -52,6 +53,19 @@ def routes_of(api: FastAPI) -> list[tuple[str, str]]:
             assert kind is APIRoute, f"{kind} at {one.path} doesn't stand behind the check of keys"
             found += [(method, one.path) for method in one.methods]
     return found
+
+
+def test_nothing_becomes_open_by_the_way() -> None:
+    health = {("GET", "/health"), ("GET", "/health/live"), ("GET", "/health/ready")}
+    probed = {("GET", "/"), ("HEAD", "/"), ("GET", "/api/version"), ("HEAD", "/api/version")}
+    assert health | probed | {("POST", "/fireside/v1/sessions")} == OPEN
+
+
+async def test_what_ollamas_programs_probe_tells_nothing_of_this_server(place: Place) -> None:
+    await place.key()
+    told = await place.phone().get("/api/version")
+    assert (told.status_code, told.json()) == (200, {"version": SPOKEN_VERSION})
+    assert (await place.phone().get("/api/version", headers=bearer("fs-wrong"))).status_code == 200
 
 
 async def test_every_route_but_the_written_few_needs_a_key_once_one_exists(place: Place) -> None:

@@ -16,18 +16,9 @@ import pytest
 
 from fireside.runtime import find
 from fireside.settings import Home
-from serving import PATIENCE_S, Served, environment, serving, wait_for
+from serving import PATIENCE_S, Served, environment, gone, serving, wait_for
 
 LONG = {"max_tokens": 3000, "temperature": 0.9, "seed": 1}
-
-
-def gone(pid: int) -> bool:
-    """Whether a process has ended (a zombie counts: nobody of ours is its parent)."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except OSError:
-        return True
-    return state == "Z"
 
 
 def run_serve(home: Path, **settings: object) -> subprocess.CompletedProcess[str]:

@@ -54,7 +54,7 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
     api.state.stop = stop
     api.state.activity = activity
     api.state.ready = lambda: not activity.ending
-    api.state.door = Door(Keys(app.store.keys), runtime.token, Guesses())
+    api.state.door = Door(Keys(app.store.keys, ended=activity.ongoing.end_those_of), runtime.token, Guesses())
     api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
     errors.install(api)
     for room in (maintenance, metrics, conversations, replies, models, keys, sessions, docs, page):

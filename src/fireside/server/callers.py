@@ -37,10 +37,15 @@ OPEN = frozenset(
         ("GET", "/health/ready"),
         ("GET", "/"),
         ("HEAD", "/"),
+        ("GET", "/api/version"),
+        ("HEAD", "/api/version"),
         ("POST", "/fireside/v1/sessions"),
     )
 )
-"""The routes that need no key: a sign of life, the page (no data in it), and where a key is entered."""
+"""The routes that need no key: signs of life, the page (no data in it), and where a key is entered.
+
+`/api/version` tells a constant, the version of Ollama's interface that is spoken: less than `/health` does.
+"""
 COOKIE = "fireside_session"
 BEHIND_A_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip")
 STALE_COOKIE = 0.1

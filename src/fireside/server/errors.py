@@ -87,6 +87,20 @@ def body_at(path: str, error: FiresideError, status: int) -> bytes:
     return next(spoken, error_body)(error, status)
 
 
+_endings: dict[str, Callable[[FiresideError], bytes]] = {}
+
+
+def tell_endings(prefix: str, event_of: Callable[[FiresideError], bytes]) -> None:
+    """Let streams below `prefix` end with an event, or a line, that tells why."""
+    _endings[prefix] = event_of
+
+
+def event_at(path: str, error: FiresideError) -> bytes | None:
+    """Return what tells `error` to the client of a stream that has begun; None where nothing can."""
+    spoken = [prefix for prefix in _endings if path.startswith(prefix)]
+    return _endings[max(spoken, key=len)](error) if spoken else None
+
+
 def message_of(error: FiresideError) -> str:
     """Return the message, with the field at fault for shapes that have no place for it."""
     if error.param is None or error.param in error.message:

@@ -58,8 +58,16 @@ class Keys:
     Making and removing write to the store first, and raise its errors. Safe to call from any thread.
     """
 
-    def __init__(self, rows: KeyRows, clock: Callable[[], int] = now_ms) -> None:
+    def __init__(
+        self,
+        rows: KeyRows,
+        clock: Callable[[], int] = now_ms,
+        *,
+        ended: Callable[[Collection[str]], None] = lambda ids: None,
+    ) -> None:
+        """`ended` hears the ids of keys and sessions that are good no more."""
         self._rows = rows
+        self._ended = ended
         self._clock = clock
         self._ids = Ids()
         self._lock = threading.Lock()
@@ -201,6 +209,7 @@ class Keys:
     def _forget(self, ids: list[str]) -> None:
         for gone in ids:
             self._used_at.pop(gone, None)
+        self._ended(ids)
 
 
 def _used_as(holder: Holder) -> str:

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from fireside.errors import FiresideError, Forbidden, ServerUnavailable, TooLarge
 from fireside.server import cors
 from fireside.server.errors import error_answer
+from fireside.server.ongoing import Ongoing
 from fireside.settings import LOOPBACK_HOSTS
 
 BODY_BYTES = 8_000_000
@@ -34,6 +35,7 @@ class Activity:
         self.ending = False
         """set while the server drains: nothing new is begun"""
         self.since = time.monotonic()
+        self.ongoing = Ongoing()
 
     def __enter__(self) -> None:
         self.open += 1
@@ -77,7 +79,7 @@ class Perimeter:
                     return
                 send = cors.shared(send, origin)
             limited = receive if scope["path"] == IMPORT_PATH else _limited(receive)
-            await self._inner(scope, limited, send)
+            await self._activity.ongoing.answer(self._inner, scope, limited, send)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
         host = headers.get("host", "")

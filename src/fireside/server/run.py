@@ -101,7 +101,10 @@ class _End:
             self._leave()
 
     async def _drain(self) -> None:
-        await self._app.replies.drain(self._drain_s)
+        """Wait for replies and for other programs' requests alike, each as long."""
+        await asyncio.gather(
+            self._app.replies.drain(self._drain_s), self._activity.ongoing.drain(self._drain_s)
+        )
         self._leave()
 
     def _leave(self) -> None:

@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from fireside.errors import FiresideError
 from fireside.events import Event, Failed
+from fireside.server.errors import tell_endings
 
 Tell = Callable[[Event], None]
 QUIET_S = 15.0
@@ -74,6 +75,13 @@ def _outcome(task: asyncio.Future[msgspec.Struct]) -> msgspec.Struct:
         return Failed(FiresideError.code, "something went wrong inside the server", "see its log")
 
 
+def _failed(error: FiresideError) -> bytes:
+    return _event(Failed(error.code, error.message, error.hint))
+
+
 def _event(event: msgspec.Struct) -> bytes:
     name = str(type(event).__struct_config__.tag).encode()
     return b"event: %b\ndata: %b\n\n" % (name, msgspec.json.encode(event))
+
+
+tell_endings("/fireside/v1/", _failed)

@@ -16,7 +16,7 @@ from fireside.server.anthropic.envelope import failure_event, failure_of
 from fireside.server.anthropic.requests import Asked, MessagesRequest, ThinkingOff, ThinkingOn
 from fireside.server.anthropic.translation import wish_of
 from fireside.server.callers import Asking, needs
-from fireside.server.errors import tell_errors
+from fireside.server.errors import tell_endings, tell_errors
 from fireside.server.openai.asking import Asker, Question
 from fireside.server.openai.chat import question_of
 from fireside.server.openai.chunks import Said
@@ -28,6 +28,7 @@ from fireside.server.wire import Fireside, answer, body, shows
 PATH = "/v1/messages"
 router = APIRouter(prefix=PATH, tags=["Anthropic"], dependencies=[needs("chat")])
 tell_errors(PATH, failure_of)
+tell_endings(PATH, failure_event)
 
 
 @router.post("", **shows(MessageAnswer, takes=MessagesRequest))

@@ -12,7 +12,7 @@ from fireside.app import App
 from fireside.cards import EngineStatus, ModelCard
 from fireside.errors import BadRequest
 from fireside.server.callers import needs
-from fireside.server.errors import tell_errors
+from fireside.server.errors import status_of, tell_endings, tell_errors
 from fireside.server.ollama.answers import (
     Loaded,
     Processes,
@@ -32,18 +32,20 @@ SPOKEN_VERSION = "0.12.11"
 PARAMETERS = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 
 router = APIRouter(prefix="/api", tags=["Ollama"], dependencies=[needs("chat")])
-door = APIRouter(include_in_schema=False)
+door = APIRouter(tags=["Ollama"])
+"""What programs ask before anything else, without a key: is anybody there, and who?"""
+tell_endings("/api/", lambda error: failure_of(error, status_of(error)) + b"\n")
 tell_errors("/api/", failure_of)
 
 
-@door.head("/")
+@door.head("/", include_in_schema=False)
 def here() -> Response:
     """Ollama's own client asks so whether anybody is there."""
     return Response()
 
 
-@router.head("/version", include_in_schema=False)
-@router.get("/version", **shows(Version))
+@door.head("/api/version", include_in_schema=False)
+@door.get("/api/version", **shows(Version))
 def version() -> Response:
     """Tell the version of Ollama whose interface this is."""
     return answer(Version(SPOKEN_VERSION))

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.errors import FiresideError
-from fireside.server.errors import error_body, status_of
+from fireside.server.errors import error_body, status_of, tell_endings
 from fireside.server.openai.chunks import CallDelta, Counts, End, Logprobs, Piece, Reason
 
 _encoder = msgspec.json.Encoder()
@@ -186,3 +186,6 @@ def sse(value: Any) -> bytes:
 def error_event(error: FiresideError) -> bytes:
     """Return the event that tells of a failure after the answer has begun; clients raise it."""
     return b"data: %b\n\n" % error_body(error, status_of(error))
+
+
+tell_endings("/v1/", error_event)

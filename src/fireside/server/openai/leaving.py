@@ -1,4 +1,4 @@
-"""Answers to callers who may leave: whoever hangs up frees what was busy with them."""
+"""Answers to callers who may leave, or lose their key: either frees what was busy with them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Send
 
 from fireside.errors import ServerUnavailable
+from fireside.server.ongoing import Answering
 
 T = TypeVar("T")
 
 
 async def unless_left(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """Return the result of `work`; it is cancelled when the caller hangs up meanwhile."""
+    """Return the result of `work`; it is cancelled when the caller hangs up meanwhile, or is cut off."""
     task = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_left(request))
+    answering: Answering = request.state.answering
     try:
-        await asyncio.wait({task, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        first: set[asyncio.Future[Any]] = {task, leaving, answering.cut_off}
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
-            raise ServerUnavailable("the caller has left", hint="nobody reads this")
+            raise answering.error or ServerUnavailable("the caller has left", hint="nobody reads this")
         return task.result()
     finally:
         for one in (task, leaving):
