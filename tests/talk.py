@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from fireside.assembly import Assembler
 from fireside.chat import Emit, Parts, Turn
 from fireside.conversations import Conversation, StoredMessage
-from fireside.engines.places import Waiting
+from fireside.engines.places import Promise, Waiting
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.events import Cursor, Event, Progress, Text
 from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
@@ -34,6 +34,7 @@ class OneEngine:
         *,
         who: str = "",
         waiting: Waiting | None = None,
+        promise: Promise | None = None,
     ) -> AsyncIterator[Engine]:
         yield self.engine
 

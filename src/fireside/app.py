@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -15,6 +16,7 @@ from fireside.cards import ModelCard
 from fireside.chat import Draft, Emit, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage
 from fireside.engines.leases import Engines
+from fireside.engines.places import Promise
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import find_engine
 from fireside.errors import Conflict, EmptyMessage, NoTemplate, TooLarge
@@ -166,20 +168,24 @@ class App:
         over: Defaults,
         parent_id: str | UnsetType | None = UNSET,
     ) -> tuple[StoredMessage, StoredMessage]:
-        """Store a person's message and start the reply to it; both are on disk on return."""
+        """Store a person's message and start the reply to it; both are on disk on return.
+
+        TooBusy, with nothing stored, while the queue is full.
+        """
         _check_size(message)
         store = self.store_of(conversation_id)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
         defaults = await self._ready_to_answer(conversation.defaults, over)
-        asked, reply = await asyncio.to_thread(
-            store.add_turn,
-            conversation_id,
-            message,
-            parent_id=parent_id,
-            defaults=defaults,
-            model=defaults.model or "",
-        )
-        self.replies.start(reply, Turn(asked.id, defaults), store)
+        with self._promised(defaults, conversation_id) as promise:
+            asked, reply = await asyncio.to_thread(
+                store.add_turn,
+                conversation_id,
+                message,
+                parent_id=parent_id,
+                defaults=defaults,
+                model=defaults.model or "",
+            )
+        self.replies.start(reply, Turn(asked.id, defaults), store, promise)
         return asked, reply
 
     async def regenerate(self, message_id: str, over: Defaults) -> StoredMessage:
@@ -221,17 +227,28 @@ class App:
         turn = Turn(asked_id, defaults)
         if continued:
             turn = Turn(asked_id, defaults, (), continued.id, continued.text, reasoning_of(continued))
-        reply = await asyncio.to_thread(
-            store.add_reply,
-            asked_id,
-            defaults=defaults,
-            model=defaults.model or "",
-            continues=turn.continued_id,
-            text=turn.continued_text,
-            reasoning=turn.continued_reasoning,
-        )
-        self.replies.start(reply, turn, store)
+        with self._promised(defaults, conversation_id) as promise:
+            reply = await asyncio.to_thread(
+                store.add_reply,
+                asked_id,
+                defaults=defaults,
+                model=defaults.model or "",
+                continues=turn.continued_id,
+                text=turn.continued_text,
+                reasoning=turn.continued_reasoning,
+            )
+        self.replies.start(reply, turn, store, promise)
         return reply
+
+    @contextlib.contextmanager
+    def _promised(self, defaults: Defaults, conversation_id: str) -> Iterator[Promise]:
+        """Give a place in the queue while the turn is stored; it is given up where that fails."""
+        promise = self.engines.promise(defaults.model or "", conversation_id)
+        try:
+            yield promise
+        except BaseException:
+            promise.end()
+            raise
 
     async def _ready_to_answer(self, conversation: Defaults, over: Defaults) -> Defaults:
         """Return resolved defaults with a seed; refuse early what can't be answered."""

@@ -18,7 +18,7 @@ import msgspec
 
 from fireside.assembly import Assembler, History, Layout, Prompt, layout_of
 from fireside.conversations import StoredMessage
-from fireside.engines.places import Place, Waiting
+from fireside.engines.places import Place, Promise, Waiting
 from fireside.engines.protocol import Ended, Engine, Generated, LoadProgress, ModelFile, Piece, Reading
 from fireside.errors import EngineError, NoTemplate
 from fireside.events import Event, Progress, Reasoning, ReceiptReady, Text
@@ -47,6 +47,7 @@ class Engines(Protocol):
         *,
         who: str = "",
         waiting: Waiting | None = None,
+        promise: Promise | None = None,
     ) -> AbstractAsyncContextManager[Engine]: ...
 
 
@@ -118,10 +119,18 @@ class Draft:
         return (*self.prefix, *kept, *self.rest_ids)
 
 
-async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emit: Emit) -> FinishReason:
+async def run_turn(
+    turn: Turn,
+    parts: Parts,
+    history: History,
+    draft: Draft,
+    emit: Emit,
+    promise: Promise | None = None,
+) -> FinishReason:
     """Answer `turn`; what is said goes to `emit`, counts and ids to `draft`.
 
-    Raises FiresideError where it can't; cancelling it frees the engine's slot.
+    `promise` is its place in the queue, where it has one already. Raises FiresideError where it
+    can't; cancelling it frees the engine's slot.
     """
     reference = turn.defaults.model or ""
     file = await parts.models.ensure(reference, emit)
@@ -141,7 +150,7 @@ async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emi
         emit(Progress("queued", place.position, None, "replies", expected))
 
     who = turn.branch[-1].conversation_id
-    async with parts.engines.lease(file, loaded, who=who, waiting=queued) as engine:
+    async with parts.engines.lease(file, loaded, who=who, waiting=queued, promise=promise) as engine:
         prompt = await _assemble(turn, parts.assembler, history, layout, engine, draft)
         draft.prompt_tokens = prompt.receipt.prompt_tokens
         emit(ReceiptReady(prompt.receipt))

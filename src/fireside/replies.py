@@ -14,6 +14,7 @@ import msgspec
 
 from fireside.chat import Draft, Parts, Turn, run_turn
 from fireside.conversations import Failure, ReplyStatus, StoredMessage
+from fireside.engines.places import Promise
 from fireside.errors import FiresideError, StoreBusy, StoreFull
 from fireside.events import Cursor, Event, Failed, Progress
 from fireside.messages import FinishReason
@@ -45,9 +46,13 @@ class Replies:
             running.id for running in self._running.values() if running.conversation_id == conversation_id
         )
 
-    def start(self, reply: StoredMessage, turn: Turn, store: Store) -> None:
-        """Begin `reply` as a task; it waits for a running reply on its own branch."""
+    def start(self, reply: StoredMessage, turn: Turn, store: Store, promise: Promise | None = None) -> None:
+        """Begin `reply` as a task; it waits for a running reply on its own branch.
+
+        With a `promise` it is never sent away by a full queue.
+        """
         running = Running(reply, turn, store)
+        running.promise = promise
         self._running[reply.id] = running
         running.task = asyncio.create_task(self._run(running), name=f"reply {reply.id}")
 
@@ -111,6 +116,8 @@ class Replies:
         try:
             outcome = await self._outcome(running)
             running.ending = True
+            if running.promise:
+                running.promise.end()
             self._ended(running.draft)
             await self._finish(running, outcome)
         except Exception:  # watchers must not wait for ever for an end that a fault of ours swallowed
@@ -156,7 +163,9 @@ class Replies:
     async def _generate(self, running: Running) -> FinishReason:
         defaults = running.turn.defaults
         await _whole(running.store.start_reply, running.id, defaults=defaults, model=defaults.model or "")
-        return await run_turn(running.turn, self._parts, running.store, running.draft, running.emit)
+        return await run_turn(
+            running.turn, self._parts, running.store, running.draft, running.emit, running.promise
+        )
 
     async def _journal(self, running: Running) -> None:
         """Put what was said on disk, at most `JOURNAL_EVERY_S` after it was said."""

@@ -10,6 +10,7 @@ import msgspec
 from fireside.assembly import History
 from fireside.chat import Draft, Turn
 from fireside.conversations import Failure, ReplyStatus, StoredMessage
+from fireside.engines.places import Promise
 from fireside.events import Cursor, Event, Failed, Finished, Progress, Reasoning, ReceiptReady, Started, Text
 from fireside.messages import Defaults, FinishReason, ReasoningPart, Receipt, Timings, Usage
 
@@ -131,6 +132,8 @@ class Running:
         self._journalled = (len(turn.continued_text), len(turn.continued_reasoning))
         self._stored_receipt = False
         self.stop_as: ReplyStatus | None = None
+        self.promise: Promise | None = None
+        """its place in the queue, until it is there"""
         self.task: asyncio.Task[None] | None = None
         self.begun = False
         self.ending = False

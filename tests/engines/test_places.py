@@ -173,6 +173,43 @@ async def test_one_asker_may_fill_only_its_share_of_the_queue() -> None:
         assert pool.engines.queued == 4
 
 
+async def test_who_was_promised_a_place_is_not_sent_away() -> None:
+    async with room(queue_length=2, each=2) as pool:
+        for name in ("a1", "b1", "c1"):
+            await pool.ask(name)
+        promise = pool.engines.promise(ONE.reference, "d")
+        with pytest.raises(TooBusy, match="2 requests wait already") as refused:
+            pool.engines.promise(ONE.reference, "e")
+        assert refused.value.hint is not None
+        assert "try again in about 1 s" in refused.value.hint
+        with pytest.raises(TooBusy):
+            await pool.engines.lease(ONE, who="e").__aenter__()
+        waiting = asyncio.create_task(pool.engines.lease(ONE, who="d", promise=promise).__aenter__())
+        await settle()
+        assert pool.engines.queued == 2
+        with pytest.raises(TooBusy):
+            pool.engines.promise(ONE.reference, "e")
+        await pool.leave("c1")
+        pool.engines.promise(ONE.reference, "e").end()
+        waiting.cancel()
+
+
+async def test_a_promise_that_nobody_needs_any_more_keeps_no_place() -> None:
+    async with room(queue_length=1) as pool:
+        for name in ("a1", "b1"):
+            await pool.ask(name)
+        promise = pool.engines.promise(ONE.reference, "c")
+        promise.end()
+        promise.end()
+        again = pool.engines.promise(ONE.reference, "c")
+        with pytest.raises(TooBusy, match="1 requests wait already"):
+            pool.engines.promise(ONE.reference, "d")
+        again.end()
+        await pool.end("a1")
+        free = pool.engines.promise(ONE.reference, "d"), pool.engines.promise(ONE.reference, "e")
+        assert len({id(one) for one in free}) == 2, "one is served at once, the other may wait"
+
+
 async def test_retry_after_is_measured() -> None:
     async with room(queue_length=1) as pool:
         for name in ("a1", "b1", "c1"):

@@ -24,7 +24,7 @@ from fireside.engines import machine
 from fireside.engines.crashes import Crashes
 from fireside.engines.fit import memory_allows, refuse_what_never_fits
 from fireside.engines.loaded import Loaded, key_of
-from fireside.engines.places import Key, Line, Queue, Ticket, Waiting
+from fireside.engines.places import Key, Line, Promise, Queue, Ticket, Waiting
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine
 from fireside.errors import EngineCrashed, EngineUnavailable
@@ -96,13 +96,14 @@ class Engines:
         *,
         who: str = "",
         waiting: Waiting | None = None,
+        promise: Promise | None = None,
     ) -> AsyncIterator[Engine]:
         """Give the engine of `model` when it is `who`'s turn, loading it first where needed.
 
         `progress` hears the load, `waiting` each new place in the queue. TooBusy where the queue is
-        full, NotEnoughMemory where the model can't fit.
+        full and nothing was promised, NotEnoughMemory where the model can't fit.
         """
-        asked = self._ask(model, progress, who, waiting)
+        asked = self._ask(model, progress, who, waiting, promise)
         try:
             self._go_on()
             loaded = await asked.given
@@ -110,6 +111,15 @@ class Engines:
             yield loaded.engine
         finally:
             self._leave(asked)
+
+    def promise(self, reference: str, who: str) -> Promise:
+        """Return the promise that a later lease of the model may wait; TooBusy where the queue is full.
+
+        What can't be answered soon is so refused before anything of it is stored.
+        """
+        loaded = next((one for one in self._wanted.values() if one.model.reference == reference), None)
+        line = self._queue.line(loaded.key) if loaded else Line()
+        return self._queue.promise(line, who, free=loaded.free if loaded else self._settings.slots)
 
     def keep(self, reference: str, idle_s: float) -> None:
         """Keep a loaded model for `idle_s` seconds after its last use; 0 unloads it once nobody uses it."""
@@ -152,14 +162,19 @@ class Engines:
     # -- the queue
 
     def _ask(
-        self, model: ModelFile, progress: LoadProgress | None, who: str, waiting: Waiting | None
+        self,
+        model: ModelFile,
+        progress: LoadProgress | None,
+        who: str,
+        waiting: Waiting | None,
+        promise: Promise | None,
     ) -> _Asked:
         if self._closed:
             raise _stopping()
         loaded = self._wanted.get(key_of(model))
         at_once = loaded is not None and loaded.engine is not None and loaded.free > 0
-        asked = _Asked(model, self._queue.join(key_of(model), who, waiting, at_once=at_once), progress)
-        self._asked[asked.ticket] = asked
+        ticket = self._queue.join(key_of(model), who, waiting, at_once=at_once, promise=promise)
+        asked = self._asked[ticket] = _Asked(model, ticket, progress)
         if progress and loaded and not loaded.engine:
             progress(loaded.share)
         return asked

@@ -124,8 +124,26 @@ class Line:
         return None if self.mean_held_s is None else self.mean_held_s * position / max(1, slots)
 
 
+class Promise:
+    """A place in the queue for a request that comes later: whoever was promised one isn't sent away."""
+
+    def __init__(self, who: str, given_up: Callable[[str], None]) -> None:
+        self._who = who
+        self._given_up = given_up
+        self._open = True
+
+    def end(self) -> None:
+        """It was kept, or nobody needs it any more; harmless the second time."""
+        if self._open:
+            self._open = False
+            self._given_up(self._who)
+
+
 class Queue:
-    """All lines together: at most `most` tickets wait, and `most_of_one` of one asker."""
+    """All lines together: at most `most` tickets wait, and `most_of_one` of one asker.
+
+    Promised places count as if somebody waited there already.
+    """
 
     def __init__(self, most: int, most_of_one: int, slots: int) -> None:
         self._most = most
@@ -133,6 +151,7 @@ class Queue:
         self._slots = slots
         self._lines: dict[Key, Line] = {}
         self._waiting: dict[str, int] = {}
+        self._promised: dict[str, int] = {}
         self._joined = 0
 
     def __len__(self) -> int:
@@ -146,38 +165,69 @@ class Queue:
         waiting = [(key, line) for key, line in self._lines.items() if len(line)]
         return tuple(sorted(waiting, key=lambda item: item[1].first_number))
 
-    def join(self, key: Key, who: str, waiting: Waiting | None, *, at_once: bool) -> Ticket:
-        """Return a new ticket at the end; TooBusy past the bounds, unless it is served `at_once`."""
+    def promise(self, line: Line, who: str, *, free: int) -> Promise:
+        """Return a place for a later `join`; TooBusy past the bounds, where `free` needn't wait at all."""
+        self._check(line, who, free)
+        _add(self._promised, who, 1)
+        return Promise(who, lambda asker: _add(self._promised, asker, -1))
+
+    def join(
+        self,
+        key: Key,
+        who: str,
+        waiting: Waiting | None,
+        *,
+        at_once: bool,
+        promise: Promise | None = None,
+    ) -> Ticket:
+        """Return a new ticket at the end; TooBusy past the bounds.
+
+        Whoever is served `at_once`, or has a promise, is never sent away.
+        """
         line = self.line(key)
-        if not at_once:
+        if promise:
+            promise.end()
+        elif not at_once:
             self._check(line, who)
         self._joined += 1
         ticket = Ticket(who, self._joined, waiting)
         line.join(ticket)
-        self._waiting[who] = self._waiting.get(who, 0) + 1
+        _add(self._waiting, who, 1)
         return ticket
 
     def left(self, ticket: Ticket) -> None:
         """Count a ticket that was taken from its line, or left it."""
-        self._waiting[ticket.who] -= 1
-        if not self._waiting[ticket.who]:
-            del self._waiting[ticket.who]
+        _add(self._waiting, ticket.who, -1)
 
-    def _check(self, line: Line, who: str) -> None:
-        own = self._waiting.get(who, 0)
+    def _check(self, line: Line, who: str, free: int = 0) -> None:
+        own = self._waiting.get(who, 0) + self._promised.get(who, 0) - free
         if own >= self._most_of_one:
-            turns = max(1, line.askers)
-            raise TooBusy(
+            raise self._too_busy(
                 f"{own} of your requests wait already; {self._most_of_one} is the most",
-                hint="wait for some of them to end, or raise queue_length_each in the settings",
-                retry_after_s=_retry_after_s(line.expected_s(turns, self._slots)),
+                "queue_length_each",
+                line.expected_s(max(1, line.askers), self._slots),
             )
-        if len(self) >= self._most:
-            raise TooBusy(
-                f"{len(self)} requests wait already; {self._most} is the most",
-                hint="try again later, or raise queue_length in the settings",
-                retry_after_s=_retry_after_s(line.expected_s(1, self._slots)),
+        if (everybody := len(self) + sum(self._promised.values()) - free) >= self._most:
+            raise self._too_busy(
+                f"{everybody} requests wait already; {self._most} is the most",
+                "queue_length",
+                line.expected_s(1, self._slots),
             )
+
+    def _too_busy(self, message: str, setting: str, expected_s: float | None) -> TooBusy:
+        retry_after_s = _retry_after_s(expected_s)
+        return TooBusy(
+            message,
+            hint=f"try again in about {retry_after_s} s, or raise {setting} in the settings",
+            retry_after_s=retry_after_s,
+        )
+
+
+def _add(counts: dict[str, int], who: str, change: int) -> None:
+    """Count for `who`; who has nothing left is forgotten."""
+    counts[who] = counts.get(who, 0) + change
+    if not counts[who]:
+        del counts[who]
 
 
 def _retry_after_s(expected_s: float | None) -> int:
