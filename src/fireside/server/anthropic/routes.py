@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 
 from fireside.engines.protocol import EngineInfo
 from fireside.errors import BadRequest, FiresideError
-from fireside.server.anthropic.answers import Counted, MessageAnswer, Telling, as_sse
+from fireside.server.anthropic.answers import Counted, MessageAnswer, Ping, Telling, as_sse
 from fireside.server.anthropic.envelope import failure_event, failure_of
 from fireside.server.anthropic.requests import Asked, MessagesRequest, ThinkingOff, ThinkingOn
 from fireside.server.anthropic.translation import wish_of
@@ -46,7 +46,7 @@ async def create(
     said = stops.cut(asker.ask(question))
     telling = Telling(asked.model, asked.max_tokens)
     if asked.stream:
-        return await begun(request, _stream(said, telling, stops))
+        return await begun(request, _stream(said, telling, stops), still_here=as_sse(Ping()))
     return await unless_left(request, _whole(said, telling, stops))
 
 

@@ -95,7 +95,7 @@ def _thinking(asked: Asked, info: EngineInfo) -> dict[str, Any]:
 
 async def streamed(request: Request, lines: AsyncGenerator[bytes, None]) -> Response:
     """Return a stream of JSON lines; what fails before the first one has its own status."""
-    stream = await begun(request, _with_failure(lines))
+    stream = await begun(request, _with_failure(lines), still_here=None)
     stream.headers["content-type"] = "application/x-ndjson"
     return stream
 
