@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-U32, FLOAT, BOOL, STRING, ARRAY = 4, 6, 7, 8, 9
+U32, I32, FLOAT, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 F32, Q4_1 = 0, 3
 
 Value = str | int | float | bool | list[str] | list[int]
@@ -30,8 +30,8 @@ def value(given: Value) -> bytes:
                 text(str(item)) for item in given
             )
         case list():
-            return struct.pack("<IIQ", ARRAY, U32, len(given)) + b"".join(
-                struct.pack("<I", int(item)) for item in given
+            return struct.pack("<IIQ", ARRAY, I32, len(given)) + b"".join(
+                struct.pack("<i", int(item)) for item in given
             )
 
 

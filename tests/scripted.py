@@ -145,10 +145,10 @@ class ScriptedEngine:
         turns = [f"<|im_start|>{message.role}\n{message.prompt_text}<|im_end|>\n" for message in messages]
         return "".join(turns) + "<|im_start|>assistant\n"
 
-    async def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
+    async def tokenize(self, text: str, *, special: bool, whole: bool = False) -> tuple[int, ...]:
         self._must_live()
         self.tokenized.append((text, special))
-        return ids_of(text, special=special)
+        return (*self._bos, *ids_of(text, special=special)) if whole else ids_of(text, special=special)
 
     async def bos(self) -> tuple[int, ...]:
         return self._bos
@@ -180,11 +180,19 @@ class ScriptedEngine:
                 self.idle.set()
 
     async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
-        """Answer a chat request in OpenAI's shape with the next script, a chunk for each piece."""
+        """Answer a chat request in OpenAI's shape with the next script, a chunk for each piece.
+
+        Every embedding is the one number 1.
+        """
         self._must_live()
         self.relayed.append((path, msgspec.json.decode(body)))
         if path.endswith("/input_tokens"):
             yield msgspec.json.encode({"input_tokens": len(body)})
+            return
+        if path.endswith("/embeddings"):
+            texts = msgspec.json.decode(body)["input"]
+            data = [{"index": index, "embedding": "AACAPw=="} for index in range(len(texts))]
+            yield msgspec.json.encode({"data": data, "usage": {"prompt_tokens": len(texts)}})
             return
         said: list[int] = []
         async for piece in self._play(self._next_script(""), said, 10_000):

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+from fastapi.routing import APIRoute
 
 from fireside.app import App
 from fireside.engines.leases import Engines
@@ -63,3 +64,16 @@ class Place:
 
 def bearer(secret: str) -> dict[str, str]:
     return {"authorization": f"Bearer {secret}"}
+
+
+def routes_of(api: FastAPI) -> list[tuple[str, str]]:
+    """Every method and path there is; a route of a kind that no check stands before fails."""
+    found = []
+    routes: list[Any] = [*api.routes]
+    for route in routes:
+        inside = route.effective_route_contexts() if hasattr(route, "effective_route_contexts") else [route]
+        for one in inside:
+            kind = type(getattr(one, "original_route", one))
+            assert kind is APIRoute, f"{kind} at {one.path} doesn't stand behind the check of keys"
+            found += [(method, one.path) for method in one.methods]
+    return found

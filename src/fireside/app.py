@@ -19,7 +19,16 @@ from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import find_engine
-from fireside.errors import Conflict, EmptyMessage, NoTemplate, TooLarge
+from fireside.errors import (
+    BadReference,
+    Conflict,
+    EmptyMessage,
+    ModelDamaged,
+    ModelNotFound,
+    NoChat,
+    NoTemplate,
+    TooLarge,
+)
 from fireside.events import Progress
 from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
 from fireside.metrics import Metrics
@@ -135,11 +144,16 @@ class App:
     # -- models
 
     def models(self) -> tuple[ModelCard, ...]:
-        """Return the installed models and the default one, with what is loaded marked."""
+        """Return the installed models and those of the settings, with what is loaded marked."""
         cards = {card.reference: card for card in self.library.installed()}
         default = self.library.card(self.settings.model)
         loaded = {status.model for status in self.engines.statuses()}
         cards.setdefault(default.reference, default)
+        if self.settings.embedding_model:
+            # What is wrong with it is told to those who ask for embeddings, not to those who chat.
+            with contextlib.suppress(BadReference, ModelNotFound, ModelDamaged):
+                embedding = self.library.card(self.settings.embedding_model)
+                cards.setdefault(embedding.reference, embedding)
         return tuple(
             msgspec.structs.replace(
                 card, loaded=card.reference in loaded, is_default=card.reference == default.reference
@@ -254,6 +268,7 @@ class App:
         """Return resolved defaults with a seed; refuse early what can't be answered."""
         resolved = self.resolve(conversation, over)
         card = await asyncio.to_thread(self.library.card, resolved.model or "")
+        check_writes(card)
         resolved = card.defaults.merged(resolved)
         if card.has_template is False and resolved.format is not PromptFormat.TRANSCRIPT:
             raise NoTemplate(
@@ -285,7 +300,20 @@ class ModelFiles:
             identity=weights.identity,
             context_length=min(wanted, limit),
             has_template=weights.has_template,
+            pooling=weights.pooling,
         )
+
+
+def check_writes(card: ModelCard) -> None:
+    """Raise NoChat for a model that can't write."""
+    if card.purpose == "chat":
+        return
+    does = "makes embeddings" if card.purpose == "embedding" else "ranks what a search found"
+    raise NoChat(
+        f"{card.name} {does}: it can't write",
+        hint="choose a model for chat; embeddings are made at /v1/embeddings and /api/embed",
+        param="model",
+    )
 
 
 def progress_to(emit: Emit) -> Callable[[PullProgress], None]:

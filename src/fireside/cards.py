@@ -10,6 +10,11 @@ from msgspec import Meta
 
 from fireside.messages import Defaults, Value
 
+Pooling = Literal["mean", "cls", "last", "rank"]
+"""how a model makes one vector of a whole text: the mean of its tokens', the first or last token's, or a
+single number that ranks it; a model that writes does none of it"""
+Purpose = Literal["chat", "embedding", "ranking"]
+
 
 class ModelCard(msgspec.Struct, frozen=True):
     """What is known about a model before it is loaded. None where nobody says."""
@@ -27,11 +32,27 @@ class ModelCard(msgspec.Struct, frozen=True):
     quantization: str | None = None
     context_length: int | None = None
     has_template: bool | None = None
+    pooling: Pooling | None = None
+    """None for a model that writes"""
+    purpose: Purpose = "chat"
+    embedding_length: int | None = None
+    """numbers in one embedding; for embedding models only"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False
     defaults: Defaults = Defaults()
     """what its makers recommend; everybody else's wishes go before it"""
+
+
+def purpose_of(pooling: Pooling | None) -> Purpose:
+    """Return what a model is for: to write, to make embeddings, or to rank what a search found.
+
+    >>> purpose_of(None), purpose_of("cls"), purpose_of("rank")
+    ('chat', 'embedding', 'ranking')
+    """
+    if pooling is None:
+        return "chat"
+    return "ranking" if pooling == "rank" else "embedding"
 
 
 PersonaName = Annotated[str, Meta(pattern=r"^[\w][\w .-]{0,59}$")]

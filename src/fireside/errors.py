@@ -6,7 +6,8 @@
     │   ├── TooLarge            refused by its size in bytes, before anything is read
     │   ├── ContextLengthExceeded
     │   ├── NoTemplate          `chat` format asked of a model that has no template
-    │   ├── NoEmbeddings        embeddings asked of a model for dialogues
+    │   ├── NoEmbeddings        embeddings asked of a model that writes
+    │   ├── NoChat              words asked of a model that makes embeddings
     │   ├── BadImport           an import file that can't be understood
     │   └── BadReference        a model reference that can't be parsed
     ├── NotFound
@@ -76,6 +77,10 @@ class NoTemplate(BadRequest):
 
 class NoEmbeddings(BadRequest):
     code = "no_embeddings"
+
+
+class NoChat(BadRequest):
+    code = "no_chat"
 
 
 class BadImport(BadRequest):

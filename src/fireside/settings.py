@@ -43,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 3473
     """0 takes any free port; the runtime file says which."""
     model: str = FIRST_MODEL
+    embedding_model: str | None = None
+    """The model of `/v1/embeddings` and `/api/embed` where a request names none; listed beside the other."""
     persona: str | None = None
     context_length: Annotated[int, Meta(ge=256)] | None = None
     """Tokens per conversation; by default the model's limit, at most 8,192."""

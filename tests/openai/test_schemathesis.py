@@ -15,6 +15,7 @@ import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 
+import made_bert
 from fireside.app import App
 from fireside.engines.leases import Engines
 from fireside.runtime import Runtime
@@ -35,9 +36,11 @@ def address(tmp_path: Path, smollm2: Path) -> Iterator[str]:
     """Where an interface listens that has a scripted engine."""
     ready: list[uvicorn.Server] = []
     loop = asyncio.new_event_loop()
+    embedder = tmp_path / "embedder.gguf"
+    embedder.write_bytes(made_bert.bert())
 
     async def serve() -> None:
-        chosen = Settings(model=f"file:{smollm2}")
+        chosen = Settings(model=f"file:{smollm2}", embedding_model=f"file:{embedder}")
         start = ScriptedStart(lambda model: ScriptedEngine(model=model))
         app = App.open(chosen, Home(tmp_path, tmp_path), Engines(start, chosen))
         runtime = Runtime(1, "http://127.0.0.1:3473", TOKEN, "0", "serve")

@@ -10,12 +10,10 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from fireside.server.callers import OPEN
 from fireside.server.ollama.models import SPOKEN_VERSION
-from visiting import CHATS, KEYS, OWNER, Place, bearer
+from visiting import CHATS, KEYS, OWNER, Place, bearer, routes_of
 
 SPELLINGS = [
     CHATS + "/",
@@ -40,19 +38,6 @@ ANY_KEY = {
 }
 """What every key may see: its own sessions, and what the interface is."""
 OTHER_ENVELOPES = ("/api/", "/v1/messages")
-
-
-def routes_of(api: FastAPI) -> list[tuple[str, str]]:
-    """Every method and path there is; a route of a kind that no check stands before fails."""
-    found = []
-    routes: list[Any] = [*api.routes]
-    for route in routes:
-        inside = route.effective_route_contexts() if hasattr(route, "effective_route_contexts") else [route]
-        for one in inside:
-            kind = type(getattr(one, "original_route", one))
-            assert kind is APIRoute, f"{kind} at {one.path} doesn't stand behind the check of keys"
-            found += [(method, one.path) for method in one.methods]
-    return found
 
 
 def test_nothing_becomes_open_by_the_way() -> None:

@@ -48,6 +48,8 @@ def _state(card: ModelCard) -> str:
         (card.is_default, _("default")),
         (card.loaded, _("loaded")),
         (not card.installed, _("not fetched yet")),
+        (card.purpose == "embedding", _("makes embeddings")),
+        (card.purpose == "ranking", _("ranks texts")),
     )
     return ", ".join(word for holds, word in states if holds)
 

@@ -111,7 +111,8 @@ def _task(model: ModelFile, settings: Settings) -> Task:
         slots=settings.slots,
         threads=settings.threads or max(1, cores - 1),
         prompt_threads=settings.prompt_threads or cores,
-        prompt_cache_mib=PROMPT_CACHE_MIB,
+        prompt_cache_mib=0 if model.pooling else PROMPT_CACHE_MIB,
+        pooling=model.pooling,
     )
 
 
@@ -201,22 +202,19 @@ class LlamaCppEngine:
             ) from error
         return msgspec.json.decode(body, type=_Rendered).prompt
 
-    async def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
-        return await self._tokenize(text, special=special, whole=False)
+    async def tokenize(self, text: str, *, special: bool, whole: bool = False) -> tuple[int, ...]:
+        asked = {"content": text, "parse_special": special, "add_special": whole}
+        answer = await self._ask("POST", "/tokenize", msgspec.json.encode(asked))
+        return msgspec.json.decode(answer, type=_Tokens).tokens
 
     async def bos(self) -> tuple[int, ...]:
         if self._bos is None:
-            bare = await self._tokenize("a", special=False, whole=False)
-            whole = await self._tokenize("a", special=False, whole=True)
+            bare = await self.tokenize("a", special=False)
+            whole = await self.tokenize("a", special=False, whole=True)
             # What is added behind the text (some models want an end there, too) isn't asked for.
             at = next((n for n in range(len(whole)) if whole[n : n + len(bare)] == bare), 0)
             self._bos = whole[:at]
         return self._bos
-
-    async def _tokenize(self, text: str, *, special: bool, whole: bool) -> tuple[int, ...]:
-        asked = {"content": text, "parse_special": special, "add_special": whole}
-        answer = await self._ask("POST", "/tokenize", msgspec.json.encode(asked))
-        return msgspec.json.decode(answer, type=_Tokens).tokens
 
     async def generate(
         self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int

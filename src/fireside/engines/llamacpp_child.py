@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from fireside.cards import Pooling
 from fireside.engines import machine
 
 CPU_BATCH = 128
@@ -32,6 +33,8 @@ class Task(msgspec.Struct, frozen=True):
     threads: int
     prompt_threads: int
     prompt_cache_mib: int
+    pooling: Pooling | None
+    """for embeddings; None for a model that writes"""
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
@@ -116,7 +119,10 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     params.kv_unified = False
     params.n_parallel = task.slots
     params.n_ctx = task.context_length * task.slots
-    params.n_batch = params.n_ubatch = GRAPHICS_BATCH if has_graphics else CPU_BATCH
+    params.n_batch = params.n_ubatch = _batch(task, has_graphics)
+    if task.pooling:
+        params.embedding = True
+        params.pooling_type = xllamacpp.llama_pooling_type[f"LLAMA_POOLING_TYPE_{task.pooling.upper()}"]
     params.cpuparams.n_threads = task.threads
     params.cpuparams_batch.n_threads = task.prompt_threads
     params.cache_idle_slots = False
@@ -128,6 +134,13 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     # The level at which it says how many layers went to the graphics processor.
     params.verbosity = 4
     return params
+
+
+def _batch(task: Task, has_graphics: bool) -> int:
+    """Return how many tokens are read at once: what is pooled from all of a text can't be read in pieces."""
+    if task.pooling in (None, "last"):
+        return GRAPHICS_BATCH if has_graphics else CPU_BATCH
+    return task.context_length
 
 
 def _wait_for_the_parents_end() -> None:

@@ -8,6 +8,7 @@ turn is streamed with an empty text before the last event.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
@@ -15,6 +16,8 @@ import msgspec
 from fireside.engines.protocol import Ended, Generated, Piece, Reading
 from fireside.errors import BadRequest, ContextLengthExceeded, EngineError, FiresideError
 
+_TOO_LARGE = re.compile(r"input \((\d+) tokens\) is too large to process.*current batch size: (\d+)")
+"""what the server says of a text that is to be embedded, with the status of a fault of its own"""
 MOST_BYTES = 16 * 2**20
 """of one event; the last one repeats the whole prompt"""
 
@@ -157,6 +160,10 @@ def as_error(fault: Fault) -> FiresideError:
     if fault.type == "exceed_context_size_error":
         return ContextLengthExceeded(
             fault.message, hint="shorten the message, or raise context_length in the settings"
+        )
+    if found := _TOO_LARGE.match(fault.message):
+        return ContextLengthExceeded(
+            f"a text has {found[1]} tokens; the model reads {found[2]} at once", hint="send it in parts"
         )
     if fault.type == "invalid_request_error" or fault.code == 400:
         return BadRequest(f"the engine refused the request: {fault.message}", hint="change what it names")

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from fireside.cards import Pooling
 from fireside.messages import Message, Sampling
 
 
@@ -21,6 +22,8 @@ class ModelFile(msgspec.Struct, frozen=True):
     """tokens that one conversation may hold"""
     has_template: bool
     """whether the model's own header carries a chat template"""
+    pooling: Pooling | None = None
+    """how an embedding model makes one vector of a text; None for a model that writes"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -90,10 +93,11 @@ class Engine(Protocol):
         """
         ...
 
-    async def tokenize(self, text: str, *, special: bool) -> tuple[int, ...]:
+    async def tokenize(self, text: str, *, special: bool, whole: bool = False) -> tuple[int, ...]:
         """Return the token ids of `text`, without a beginning-of-text token.
 
         With `special`, control tokens are read as such: for text from templates, never from people.
+        With `whole`, the ids have around them what the model wants around a text.
         """
         ...
 
@@ -114,8 +118,8 @@ class Engine(Protocol):
         """Pass a request to the engine's own OpenAI-style interface, and yield its events' data.
 
         `body` asks for a stream, always: only so does the engine notice that somebody left. The
-        last data is `[DONE]`. What only looks something up (`…/input_tokens`) is one data: the
-        answer's JSON. BadRequest where the engine refuses it. Closing the iterator frees the slot
+        last data is `[DONE]`. What writes nothing (`…/input_tokens`, `/v1/embeddings`) is one data:
+        the answer's JSON. BadRequest where the engine refuses it. Closing the iterator frees the slot
         within 2 seconds.
         """
         ...

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from fireside.cards import Pooling
 from fireside.errors import ModelDamaged, ModelNotFound
 from fireside.models.gguf_cursor import (
     MAX_HEADER_BYTES,
@@ -34,6 +35,25 @@ VERSIONS = (2, 3)
 FIRST_READ_BYTES = 4 << 20
 MAX_SHOWN = 120
 REMEMBERED = 64
+POOLINGS: dict[int, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
+"""llama.cpp's `llama_pooling_type`; 0 is none"""
+ENCODERS = frozenset(
+    (
+        "bert",
+        "eurobert",
+        "gemma-embedding",
+        "jina-bert-v2",
+        "jina-bert-v3",
+        "llama-embed",
+        "modern-bert",
+        "neo-bert",
+        "nomic-bert",
+        "nomic-bert-moe",
+        "t5encoder",
+    )
+)
+"""Architectures that can't write (llama.cpp, src/llama-arch.cpp). One that doesn't say how it pools was
+converted without its sentence-transformers configuration, whose own default is the mean."""
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -54,6 +74,10 @@ class Header(msgspec.Struct, frozen=True):
     has_template: bool
     vocabulary: int | None
     """tokens"""
+    pooling: Pooling | None
+    """None for a model that writes"""
+    embedding_length: int | None
+    """numbers in one embedding, or in what it computes for each token"""
 
 
 def read_header(path: Path) -> Header:
@@ -140,6 +164,9 @@ def _parse(data: bytes, size: int) -> Header:
         languages=tuple(filter(None, map(_shown, values.languages))),
         has_template=values.has_template,
         vocabulary=values.vocabulary,
+        pooling=_pooling(values, architecture),
+        embedding_length=values.whole(f"{architecture}.embedding_length_out")
+        or values.whole(f"{architecture}.embedding_length"),
     )
 
 
@@ -156,6 +183,11 @@ def _parameters(values: Values, elements: int) -> int | None:
     """Return the number of weights; one file of several can only repeat what it was told."""
     in_several_files = (values.whole("split.count") or 1) > 1
     return values.whole("general.parameter_count") or (None if in_several_files else elements)
+
+
+def _pooling(values: Values, architecture: str) -> Pooling | None:
+    told = POOLINGS.get(values.whole(f"{architecture}.pooling_type") or 0)
+    return told or ("mean" if architecture in ENCODERS else None)
 
 
 def _shown(text: str | None) -> str | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from fireside.cards import ModelCard
+from fireside.cards import ModelCard, Pooling
 from fireside.errors import Conflict, ModelNotFound
 from fireside.models.gguf import read_header
 from fireside.models.references import Reference, parse
@@ -26,6 +26,7 @@ class Weights(msgspec.Struct, frozen=True):
     context_length: int | None
     """tokens, as far as the model says"""
     has_template: bool
+    pooling: Pooling | None
 
 
 class _Fetching:
@@ -131,6 +132,7 @@ class Library:
             identity=card.sha256 or _cheap_identity(path),
             context_length=card.context_length,
             has_template=bool(card.has_template),
+            pooling=card.pooling,
         )
 
     def remove(self, reference: str) -> None:

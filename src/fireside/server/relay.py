@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
-from fireside.app import App
+from fireside.app import App, check_writes
 from fireside.engines.protocol import Engine, EngineInfo
 from fireside.errors import ModelNotFound
 from fireside.metrics import Heard, Metrics
@@ -22,7 +22,7 @@ def reference_of(app: App, name: str | None) -> str:
     `smollm2-135m-instruct`
     and `smollm2-135m-instruct:latest` all name the same one. ModelNotFound lists what is here.
     """
-    if name in (None, "", "default", "fireside"):
+    if names_the_default(name):
         return app.settings.model
     asked = str(name)
     plain = slug(asked.removesuffix(":latest"))
@@ -35,6 +35,10 @@ def reference_of(app: App, name: str | None) -> str:
     raise ModelNotFound(f"there is no model {asked!r} here", hint=f"here are: {here}", param="model")
 
 
+def names_the_default(name: str | None) -> bool:
+    return name in (None, "", "default", "fireside")
+
+
 def slug(name: str) -> str:
     """Return a model's name as Ollama writes names.
 
@@ -45,10 +49,15 @@ def slug(name: str) -> str:
 
 
 @asynccontextmanager
-async def leased(app: App, caller: Caller, name: str | None) -> AsyncIterator[Engine]:
-    """Give the engine of the model that a program names, loaded first where it isn't."""
+async def leased(app: App, caller: Caller, name: str | None, *, writes: bool = True) -> AsyncIterator[Engine]:
+    """Give the engine of the model that a program names, loaded first where it isn't.
+
+    NoChat for a model that can't write, unless the engine isn't asked to.
+    """
     begun = time.monotonic()
     reference = await asyncio.to_thread(reference_of, app, name)
+    if writes:
+        check_writes(await asyncio.to_thread(app.library.card, reference))
     file = await app.files.ensure(reference, lambda event: None)
     async with app.engines.lease(file, who=caller.who) as engine:
         yield _Counted(engine, app.metrics, begun)

@@ -89,7 +89,7 @@ def check_owner(caller: Caller) -> None:
 
 
 def guard_model(request: Request, reference: str | None, *, fetches: bool = True) -> None:
-    """Refuse a model that this caller may not name; the configured one is known to all.
+    """Refuse a model that this caller may not name; those of the settings are known to all.
 
     Files and web addresses are for `admin` and for this person's own programs; a model that would have
     to be fetched is for `models`, where naming it `fetches` it.
@@ -100,7 +100,8 @@ def guard_model(request: Request, reference: str | None, *, fetches: bool = True
 
 def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = True) -> None:
     """Do what `guard_model` does, for a caller who is known."""
-    if reference == app.settings.model or "admin" in caller.scopes:
+    known_to_all = (app.settings.model, app.settings.embedding_model)
+    if reference in known_to_all or "admin" in caller.scopes:
         return
     if not reference.startswith(FETCHED):  # before anything looks whether there is such a file
         raise Forbidden(

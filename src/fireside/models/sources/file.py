@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fireside.cards import ModelCard
+from fireside.cards import ModelCard, purpose_of
 from fireside.errors import Conflict
 from fireside.models.gguf import read_header
 from fireside.models.sources import Progress
@@ -21,6 +21,7 @@ class FileSource:
     def card(self, name: str) -> ModelCard:
         path = Path(name)
         header = read_header(path)
+        purpose = purpose_of(header.pooling)
         return ModelCard(
             reference=f"file:{name}",
             name=header.name or path.stem,
@@ -34,6 +35,9 @@ class FileSource:
             quantization=header.quantization,
             context_length=header.context_length,
             has_template=header.has_template,
+            pooling=header.pooling,
+            purpose=purpose,
+            embedding_length=header.embedding_length if purpose == "embedding" else None,
             languages=header.languages,
         )
 

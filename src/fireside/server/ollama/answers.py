@@ -70,6 +70,18 @@ class GenerateLine(Line, kw_only=True):
     context: tuple[int, ...] | None = None
 
 
+class Embeddings(msgspec.Struct, frozen=True):
+    model: str
+    embeddings: tuple[tuple[float, ...], ...]
+    total_duration: int
+    load_duration: int
+    prompt_eval_count: int
+
+
+class OneEmbedding(msgspec.Struct, frozen=True):
+    embedding: tuple[float, ...]
+
+
 class Tag(msgspec.Struct, frozen=True):
     name: str
     model: str
@@ -130,13 +142,21 @@ class Watch:
     def ready(self) -> None:
         self._ready_ns = time.monotonic_ns()
 
+    @property
+    def total_ns(self) -> int:
+        return time.monotonic_ns() - self._asked_ns
+
+    @property
+    def load_ns(self) -> int:
+        return self._ready_ns - self._asked_ns
+
     def ending(self, end: End) -> dict[str, Any]:
         """Return the fields of the last line, by name."""
         return {
             "done": True,
             "done_reason": "length" if end.reason == "length" else "stop",
-            "total_duration": time.monotonic_ns() - self._asked_ns,
-            "load_duration": self._ready_ns - self._asked_ns,
+            "total_duration": self.total_ns,
+            "load_duration": self.load_ns,
             "prompt_eval_count": end.counts.prompt_tokens,
             "prompt_eval_duration": round(end.timings.prompt_ms * NS_PER_MS),
             "eval_count": end.counts.completion_tokens,

@@ -17,7 +17,7 @@ from fireside.server.callers import Caller
 from fireside.server.errors import status_of
 from fireside.server.ollama.answers import DoneReason, Watch, failure_of, line
 from fireside.server.ollama.durations import keep_s
-from fireside.server.ollama.requests import Asked, mirostat_of
+from fireside.server.ollama.requests import Asked, KeepAlive, Options, mirostat_of
 from fireside.server.openai.asking import Question
 from fireside.server.openai.chat import checked_shape
 from fireside.server.openai.chunks import Begun, Said
@@ -29,19 +29,19 @@ from fireside.server.relay import leased, reference_of
 class Stay:
     """How long the model of a request stays loaded after it, where the request says so."""
 
-    def __init__(self, app: App, caller: Caller, asked: Asked) -> None:
+    def __init__(self, app: App, caller: Caller, model: str, keep_alive: KeepAlive) -> None:
         self._app = app
         self._caller = caller
-        self._model = asked.model
-        self._seconds = None if asked.keep_alive is None else keep_s(asked.keep_alive)
+        self._model = model
+        self._seconds = None if keep_alive is None else keep_s(keep_alive)
 
     async def load(self) -> DoneReason:
         """Do what a request without anything to say is for: load the model, or unload it."""
         if self._seconds == 0:
-            await self._keep()
+            await self.settle()
             return "unload"
-        async with leased(self._app, self._caller, self._model):
-            await self._keep()
+        async with leased(self._app, self._caller, self._model, writes=False):
+            await self.settle()
         return "load"
 
     async def watched(self, said: AsyncGenerator[Said, None], watch: Watch) -> AsyncGenerator[Said, None]:
@@ -50,10 +50,11 @@ class Stay:
             async for event in events:
                 if isinstance(event, Begun):
                     watch.ready()
-                    await self._keep()
+                    await self.settle()
                 yield event
 
-    async def _keep(self) -> None:
+    async def settle(self) -> None:
+        """Keep the model, which is loaded by now, as long as the request says."""
         if self._seconds is not None:
             reference = await asyncio.to_thread(reference_of, self._app, self._model)
             self._app.engines.keep(reference, self._seconds)
@@ -70,16 +71,22 @@ def with_options(question: Question, asked: Asked) -> Question:
     """Return the question with what only Ollama's requests say; BadRequest names what can't be done."""
 
     def body(info: EngineInfo) -> dict[str, Any]:
-        wanted = asked.options.num_ctx if asked.options else None
-        if wanted is not None and wanted > info.context_length:
-            raise BadRequest(
-                f"options.num_ctx: this model is loaded with {info.context_length:,} tokens of context",
-                hint="ask for no more, or raise `context_length` in the settings",
-                param="options.num_ctx",
-            )
+        context_of(asked.options, info)
         return question.body(info) | mirostat_of(asked.options) | _thinking(asked, info)
 
     return msgspec.structs.replace(question, body=body)
+
+
+def context_of(options: Options | None, info: EngineInfo) -> int:
+    """Return how many tokens of context are asked for; BadRequest for more than there are."""
+    wanted = options.num_ctx if options else None
+    if wanted is not None and wanted > info.context_length:
+        raise BadRequest(
+            f"options.num_ctx: this model is loaded with {info.context_length:,} tokens of context",
+            hint="ask for no more, or raise `context_length` in the settings",
+            param="options.num_ctx",
+        )
+    return wanted or info.context_length
 
 
 def _thinking(asked: Asked, info: EngineInfo) -> dict[str, Any]:

@@ -56,7 +56,7 @@ async def chat(
     app: Fireside, caller: Asking, request: Request, asked: Annotated[ChatRequest, body(ChatRequest)]
 ) -> Response:
     """Answer a conversation, as a whole or as lines of JSON."""
-    stay = Stay(app, caller, asked)
+    stay = Stay(app, caller, asked.model, asked.keep_alive)
     if not asked.messages:
         reason = await unless_left(request, stay.load())
         nothing = AnswerMessage("assistant", "")

@@ -42,7 +42,7 @@ async def generate(
 ) -> Response:
     """Answer a prompt, as a whole or as lines of JSON."""
     _check(asked)
-    stay = Stay(app, caller, asked)
+    stay = Stay(app, caller, asked.model, asked.keep_alive)
     if not asked.prompt:
         reason = await unless_left(request, stay.load())
         done = GenerateLine(model=asked.model, created_at=now(), response="", done=True, done_reason=reason)

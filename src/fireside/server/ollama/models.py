@@ -1,4 +1,4 @@
-"""Which models there are, what they are, and which are loaded; and the embeddings that none can make."""
+"""Which models there are, what they are, and which are loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from fastapi import APIRouter, Response
 
 from fireside.app import App
 from fireside.cards import EngineStatus, ModelCard
-from fireside.errors import BadRequest
 from fireside.server.callers import needs
 from fireside.server.errors import status_of, tell_endings, tell_errors
 from fireside.server.ollama.answers import (
@@ -23,7 +22,7 @@ from fireside.server.ollama.answers import (
     failure_of,
 )
 from fireside.server.ollama.names import details_of, digest_of, modified_at, tagged, time_text
-from fireside.server.ollama.requests import EmbedRequest, ShowRequest
+from fireside.server.ollama.requests import ShowRequest
 from fireside.server.relay import reference_of
 from fireside.server.wire import Fireside, answer, body, shows
 
@@ -34,8 +33,8 @@ PARAMETERS = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 router = APIRouter(prefix="/api", tags=["Ollama"], dependencies=[needs("chat")])
 door = APIRouter(tags=["Ollama"])
 """What programs ask before anything else, without a key: is anybody there, and who?"""
-tell_endings("/api/", lambda error: failure_of(error, status_of(error)) + b"\n")
 tell_errors("/api/", failure_of)
+tell_endings("/api/", lambda error: failure_of(error, status_of(error)) + b"\n")
 
 
 @door.head("/", include_in_schema=False)
@@ -75,10 +74,16 @@ async def show(app: Fireside, asked: Annotated[ShowRequest, body(ShowRequest)]) 
             license=card.licence or "",
             details=details_of(card),
             model_info=_info(card),
-            capabilities=("completion", "tools") if card.has_template else ("completion",),
+            capabilities=_capabilities(card),
             modified_at=modified_at(card),
         )
     )
+
+
+def _capabilities(card: ModelCard) -> tuple[str, ...]:
+    if card.purpose == "chat":
+        return ("completion", "tools") if card.has_template else ("completion",)
+    return ("embedding",) if card.purpose == "embedding" else ()
 
 
 def _card(app: App, name: str) -> ModelCard:
@@ -101,6 +106,7 @@ def _info(card: ModelCard) -> dict[str, Any]:
         "general.license": card.licence,
         "general.languages": list(card.languages) or None,
         f"{family}.context_length": card.context_length,
+        f"{family}.embedding_length": card.embedding_length,
     }
     return {name: value for name, value in known.items() if value is not None}
 
@@ -123,16 +129,4 @@ def _loaded(app: App, status: EngineStatus) -> Loaded:
         expires_at=time_text(time.time() + (status.unloads_in_s or 0.0)),
         size_vram=size if status.device == "gpu" else 0,
         context_length=status.context_length,
-    )
-
-
-@router.post("/embed", **shows(None, 400, takes=EmbedRequest))
-@router.post("/embeddings", **shows(None, 400, takes=EmbedRequest))
-async def embed(app: Fireside, asked: Annotated[EmbedRequest, body(EmbedRequest)]) -> Response:
-    """Say that no model here makes embeddings: engines are started to talk."""
-    card = await asyncio.to_thread(_card, app, asked.model)
-    raise BadRequest(
-        f"model: {card.name} was loaded to talk and makes no embeddings",
-        hint="use another program for embeddings",
-        param="model",
     )

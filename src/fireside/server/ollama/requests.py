@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from fireside.errors import BadRequest
 from fireside.messages import Probability, Stop, Value
+from fireside.server.embeddings import MOST_TEXTS
 from fireside.server.openai.requests import Function
 
 MOST_MESSAGES = 4096
@@ -144,10 +145,19 @@ class PullRequest(Named, frozen=True, kw_only=True):
 
 class EmbedRequest(Value, frozen=True, kw_only=True):
     model: Annotated[str, Meta(min_length=1)]
-    input: str | tuple[str, ...] | None = None
-    prompt: str | None = None
+    input: str | Annotated[tuple[str, ...], Meta(max_length=MOST_TEXTS)] | None = None
     truncate: bool | None = None
-    dimensions: int | None = None
+    """whether a text that is too long is cut, which is what happens without it"""
+    dimensions: Annotated[int, Meta(ge=0)] | None = None
+    options: Options | None = None
+    keep_alive: KeepAlive = None
+
+
+class EmbeddingsRequest(Value, frozen=True, kw_only=True):
+    """The older form: one text."""
+
+    model: Annotated[str, Meta(min_length=1)]
+    prompt: str | None = None
     options: Options | None = None
     keep_alive: KeepAlive = None
 

@@ -1,23 +1,25 @@
-"""`GET /v1/models`, and `POST /v1/embeddings`, which needs a model of another kind."""
+"""`GET /v1/models`, for OpenAI's clients and, told by their `anthropic-version`, for Anthropic's."""
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Header, Query, Response
 
-from fireside.cards import ModelCard
-from fireside.errors import NoEmbeddings
-from fireside.messages import Value
+from fireside.cards import ModelCard, Purpose
+from fireside.errors import BadRequest
+from fireside.server.anthropic import models as anthropic
 from fireside.server.callers import needs
-from fireside.server.openai.requests import Count
 from fireside.server.relay import reference_of
-from fireside.server.wire import Fireside, answer, body, shows
+from fireside.server.wire import Fireside, answer, shows
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], dependencies=[needs("chat")])
+
+AnthropicVersion = Annotated[str | None, Header(alias="anthropic-version", include_in_schema=False)]
+Cursor = Annotated[str | None, Query(include_in_schema=False)]
+Limit = Annotated[int | None, Query(ge=1, le=anthropic.MOST_ON_A_PAGE, include_in_schema=False)]
 
 
 class ModelObject(msgspec.Struct, frozen=True):
@@ -25,6 +27,8 @@ class ModelObject(msgspec.Struct, frozen=True):
     created: int
     """when its file was written, in seconds since 1970; 0 for one that is fetched at its first use"""
     owned_by: str
+    purpose: Purpose
+    """Fireside's own: what to ask of it"""
     object: Literal["model"] = "model"
 
 
@@ -33,36 +37,33 @@ class ModelObjects(msgspec.Struct, frozen=True):
     object: Literal["list"] = "list"
 
 
-class EmbeddingsRequest(Value, frozen=True):
-    input: str | list[Any]
-    model: str | None = None
-    encoding_format: Literal["float", "base64"] | None = None
-    dimensions: Count | None = None
-    user: str | None = None
-
-
 @router.get("/models", **shows(ModelObjects))
-def listing(app: Fireside) -> Response:
+def listing(
+    app: Fireside,
+    version: AnthropicVersion = None,
+    limit: Limit = None,
+    after_id: Cursor = None,
+    before_id: Cursor = None,
+    beta: Cursor = None,
+) -> Response:
     """List the models that are here. None is loaded for it."""
+    if version is not None:
+        return answer(anthropic.page(app.models(), limit, after_id, before_id))
+    for name, given in (("limit", limit), ("after_id", after_id), ("before_id", before_id), ("beta", beta)):
+        if given is not None:
+            raise BadRequest(
+                f"{name}: all models are listed at once",
+                hint="leave it out; pages are for clients that send `anthropic-version`",
+                param=name,
+            )
     return answer(ModelObjects(tuple(_shown(card, card.name) for card in app.models())))
 
 
 @router.get("/models/{name:path}", **shows(ModelObject))
-def show(app: Fireside, name: str) -> Response:
+def show(app: Fireside, name: str, version: AnthropicVersion = None, beta: Cursor = None) -> Response:
     """Show one model."""
-    return answer(_shown(app.model(reference_of(app, name)), name))
-
-
-@router.post("/embeddings", **shows(None, takes=EmbeddingsRequest))
-async def embed(app: Fireside, asked: Annotated[EmbeddingsRequest, body(EmbeddingsRequest)]) -> Response:
-    """Say that no model here makes embeddings: engines are started to talk."""
-    reference = await asyncio.to_thread(reference_of, app, asked.model)
-    card = await asyncio.to_thread(app.library.card, reference)
-    raise NoEmbeddings(
-        f"{card.name} is a model for dialogues: it makes no embeddings",
-        hint="use an embedding model of another server; Fireside runs none yet",
-        param="model",
-    )
+    card = app.model(reference_of(app, name))
+    return answer(anthropic.described(card, name) if version is not None else _shown(card, name))
 
 
 def _shown(card: ModelCard, name: str) -> ModelObject:
@@ -70,4 +71,4 @@ def _shown(card: ModelCard, name: str) -> ModelObject:
     created = 0
     if card.path is not None and card.installed:
         created = int(Path(card.path).stat().st_mtime)
-    return ModelObject(name, created, owned_by="fireside")
+    return ModelObject(name, created, "fireside", card.purpose)

@@ -1,5 +1,5 @@
 """Every route of OpenAI's interface."""
 
-from fireside.server.openai import chat, completions, models, responses
+from fireside.server.openai import chat, completions, embeddings, models, responses
 
-ROUTERS = (models.router, chat.router, completions.router, responses.router)
+ROUTERS = (models.router, chat.router, completions.router, responses.router, embeddings.router)
