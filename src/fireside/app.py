@@ -301,6 +301,8 @@ class ModelFiles:
             context_length=min(wanted, limit),
             has_template=weights.has_template,
             pooling=weights.pooling,
+            cache_token_bytes=weights.dimensions.cache_token_bytes,
+            batch_token_bytes=weights.dimensions.batch_token_bytes,
         )
 
 

@@ -36,7 +36,7 @@ class Naps:
 
 
 def pool(start: ScriptedStart, naps: Naps) -> Engines:
-    return Engines(start, Settings(), fits=lambda _: True, sleep=naps.sleep, clock=lambda: 1000.0)
+    return Engines(start, Settings(), fits=lambda *_: True, sleep=naps.sleep, clock=lambda: 1000.0)
 
 
 async def ended(start: ScriptedStart) -> None:

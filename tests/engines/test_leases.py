@@ -37,7 +37,7 @@ class Time:
 
 def pool(start: ScriptedStart, time: Time, *, max_loaded: int = 2, fits: bool = True) -> Engines:
     return Engines(
-        start, Settings(), max_loaded=max_loaded, fits=lambda _: fits, sleep=time.sleep, clock=time.clock
+        start, Settings(), max_loaded=max_loaded, fits=lambda *_: fits, sleep=time.sleep, clock=time.clock
     )
 
 

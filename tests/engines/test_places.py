@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import msgspec
 import pytest
 
-from fireside.engines import machine
-from fireside.engines.fit import refuse_what_never_fits
 from fireside.engines.leases import Engines
 from fireside.engines.places import Place
 from fireside.engines.protocol import ModelFile
-from fireside.errors import EngineUnavailable, NotEnoughMemory, TooBusy
+from fireside.errors import EngineUnavailable, TooBusy
 from fireside.settings import Settings
 from scripted import ScriptedEngine, ScriptedStart, a_model
 
@@ -40,7 +36,7 @@ class Room:
         self.clock = Clock()
         settings = Settings(slots=SLOTS, queue_length=queue_length, queue_length_each=each)
         self.engines = Engines(
-            self.start, settings, fits=lambda _: fits, refuse=lambda model, held: None, clock=self.clock
+            self.start, settings, fits=lambda *_: fits, refuse=lambda *_: None, clock=self.clock
         )
         self.served: list[str] = []
         self.told: dict[str, list[Place]] = {}
@@ -302,22 +298,3 @@ async def test_an_engine_that_dies_is_replaced_for_those_who_wait() -> None:
         assert pool.served == ["a1", "b1", "c1"]
         assert pool.engines.counts().crashes == 1
         assert pool.engines.counts().starts == 2
-
-
-async def test_a_model_that_can_never_fit_is_refused_with_numbers_before_it_is_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(machine, "available_bytes", lambda: 1_000_000_000)
-    monkeypatch.setattr(machine, "graphics_device", lambda: None)
-    path = tmp_path / "large.gguf"
-    with path.open("wb") as file:
-        file.truncate(3_000_000_000)
-    large = msgspec.structs.replace(ONE, path=path)
-    refuse_what_never_fits(large, held_bytes=2_500_000_000)
-    start = ScriptedStart()
-    engines = Engines(start, Settings())
-    with pytest.raises(NotEnoughMemory, match=r"3\.1 GB of memory; 1\.0 GB"):
-        await engines.lease(large).__aenter__()
-    assert start.loads == []
-    assert engines.queued == 0
-    await engines.aclose()

@@ -59,8 +59,8 @@ class Engines:
         settings: Settings,
         *,
         max_loaded: int = 2,
-        fits: Callable[[ModelFile], bool] = memory_allows,
-        refuse: Callable[[ModelFile, int], None] = refuse_what_never_fits,
+        fits: Callable[[ModelFile, int], bool] = memory_allows,
+        refuse: Callable[[ModelFile, int, int], None] = refuse_what_never_fits,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -296,12 +296,12 @@ class Engines:
         async with self._making_room:
             self._next = loaded
             try:
-                self._refuse(loaded.model, self._held_bytes())
+                self._refuse(loaded.model, self._settings.slots, self._held_bytes())
                 while not self._has_room(loaded.model):
                     self._clear_one()
                     await self._changed.wait()
                 if not self._placed:
-                    self._refuse(loaded.model, 0)
+                    self._refuse(loaded.model, self._settings.slots, 0)
                 self._placed.add(loaded)
             finally:
                 self._next = self._leaving = None
@@ -311,7 +311,7 @@ class Engines:
     def _has_room(self, model: ModelFile) -> bool:
         if not self._placed:
             return True
-        return len(self._placed) < self._max_loaded and self._fits(model)
+        return len(self._placed) < self._max_loaded and self._fits(model, self._settings.slots)
 
     def _held_bytes(self) -> int:
         pids = [loaded.engine.info.pid for loaded in self._placed if loaded.engine]

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from fireside.engines.control_groups import memory_left
+
 FINDING = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "TMPDIR")
 LANGUAGE = ("LANG", "LANGUAGE", "TZ")
 GRAPHICS = (
@@ -81,9 +83,13 @@ def resident_bytes(pid: int) -> int | None:
 
 
 def available_bytes() -> int | None:
-    """Return the memory that could still be used without swapping; None where nobody tells."""
+    """Return the memory that could still be used without swapping; None where nobody tells.
+
+    It is the machine's, or what this process's control groups grant where that is less.
+    """
     fields = _counters(Path("/proc/meminfo"))
-    return fields["MemAvailable"] * 1024 if "MemAvailable" in fields else None
+    told = (fields["MemAvailable"] * 1024 if "MemAvailable" in fields else None, memory_left())
+    return min((one for one in told if one is not None), default=None)
 
 
 def kills_for_memory() -> int | None:

@@ -24,6 +24,10 @@ class ModelFile(msgspec.Struct, frozen=True):
     """whether the model's own header carries a chat template"""
     pooling: Pooling | None = None
     """how an embedding model makes one vector of a text; None for a model that writes"""
+    cache_token_bytes: int = 0
+    """of memory for each token of a conversation"""
+    batch_token_bytes: int = 0
+    """of memory for each token that is read at once"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):

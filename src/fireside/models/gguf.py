@@ -18,6 +18,7 @@ import msgspec
 
 from fireside.cards import Pooling
 from fireside.errors import ModelDamaged, ModelNotFound
+from fireside.models.dimensions import Dimensions, dimensions_of
 from fireside.models.gguf_cursor import (
     MAX_HEADER_BYTES,
     Cursor,
@@ -74,6 +75,7 @@ class Header(msgspec.Struct, frozen=True):
     has_template: bool
     vocabulary: int | None
     """tokens"""
+    dimensions: Dimensions
     pooling: Pooling | None
     """None for a model that writes"""
     embedding_length: int | None
@@ -164,6 +166,7 @@ def _parse(data: bytes, size: int) -> Header:
         languages=tuple(filter(None, map(_shown, values.languages))),
         has_template=values.has_template,
         vocabulary=values.vocabulary,
+        dimensions=dimensions_of(values, architecture),
         pooling=_pooling(values, architecture),
         embedding_length=values.whole(f"{architecture}.embedding_length_out")
         or values.whole(f"{architecture}.embedding_length"),

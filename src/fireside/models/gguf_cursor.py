@@ -22,6 +22,9 @@ MAX_STRINGS = 4 << 20
 MAX_KEPT_BYTES = 1_024
 MAX_KEPT_LANGUAGES = 64
 MAX_ALIGNMENT = 1 << 20
+MAX_LAYERS = 4_096
+WHOLE = (4, 5)
+"""the types of 32-bit whole numbers"""
 
 _U32 = struct.Struct("<I").unpack_from
 _U64 = struct.Struct("<Q").unpack_from
@@ -46,6 +49,8 @@ class Values(msgspec.Struct):
     languages: tuple[str, ...] = ()
     has_template: bool = False
     vocabulary: int | None = None
+    sums: dict[str, int] = msgspec.field(default_factory=dict)
+    """of what differs from layer to layer"""
 
     def text(self, key: str) -> str | None:
         value = self.scalars.get(key)
@@ -159,6 +164,9 @@ def _read_array(cursor: Cursor, key: str, kept: Values) -> None:
     if key == "general.languages" and kind == STRING and count <= MAX_KEPT_LANGUAGES:
         strings = [cursor.string()[:MAX_KEPT_BYTES] for _ in range(count)]
         kept.languages = tuple(text.decode("utf-8", "replace") for text in strings)
+        return
+    if key.endswith(".attention.head_count_kv") and kind in WHOLE and count <= MAX_LAYERS:
+        kept.sums[key] = sum(max(0, int(cursor.scalar(kind))) for _ in range(count))
         return
     if key == "tokenizer.ggml.tokens":
         kept.vocabulary = count

@@ -12,6 +12,7 @@ import msgspec
 
 from fireside.cards import ModelCard, Pooling
 from fireside.errors import Conflict, ModelNotFound
+from fireside.models.dimensions import Dimensions
 from fireside.models.gguf import read_header
 from fireside.models.references import Reference, parse
 from fireside.models.sources import SOURCES, Progress, PullProgress, Source
@@ -27,6 +28,7 @@ class Weights(msgspec.Struct, frozen=True):
     """tokens, as far as the model says"""
     has_template: bool
     pooling: Pooling | None
+    dimensions: Dimensions
 
 
 class _Fetching:
@@ -133,6 +135,7 @@ class Library:
             context_length=card.context_length,
             has_template=bool(card.has_template),
             pooling=card.pooling,
+            dimensions=read_header(path).dimensions,
         )
 
     def remove(self, reference: str) -> None:
