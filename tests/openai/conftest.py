@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+import made_bert
 import openai
 from fireside.app import App
 from fireside.engines.leases import Engines
@@ -22,8 +23,11 @@ from serving import Served, serving
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[Served]:
-    """One real server with the real model for all of these tests: nothing is stored in it."""
-    with serving(tmp_path_factory.mktemp("openai"), model=f"file:{smollm2}") as server:
+    """One real server with the real model, and a tiny one for embeddings, for all of these tests."""
+    home = tmp_path_factory.mktemp("openai")
+    embedder = home / "embedder.gguf"
+    embedder.write_bytes(made_bert.bert())
+    with serving(home, model=f"file:{smollm2}", embedding_model=f"file:{embedder}") as server:
         yield server
 
 

@@ -24,5 +24,6 @@ def test_the_guides_programs_run(
         exec(compile(program, str(GUIDE), "exec"), names)  # noqa: S102 - our own text
     printed = capsys.readouterr().out
     assert "tokens" in printed
+    assert "2 vectors of 32" in printed
     assert "name='weather'" in printed
     assert re.search(r"name='.*' age=\d+", printed)
