@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
+import weakref
 from collections.abc import AsyncIterator
+from typing import ClassVar
 
 import pytest
 import uvicorn
@@ -19,6 +22,11 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n"
 class Quick(GuardedProtocol):
     most_open = 5
     head_s = 0.3
+    made: ClassVar[list[weakref.ref[GuardedProtocol]]] = []
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.made.append(weakref.ref(self))
 
 
 @pytest.fixture
@@ -61,6 +69,27 @@ async def test_one_too_many_is_told_to_come_again(port: int) -> None:
             assert await reader.read() == b""
         writer.close()
     assert b"200 OK" in await said(port, REQUEST)
+
+
+async def test_an_open_connection_keeps_no_request_and_a_closed_one_nothing(port: int) -> None:
+    Quick.made.clear()
+    gc.disable()  # what only the collector finds stays for long in a busy server
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(REQUEST.replace(b"connection: close\r\n", b""))
+            assert await reader.readuntil(b"ok") != b""
+            (made,) = Quick.made
+            async with asyncio.timeout(10):
+                while (protocol := made()) is None or protocol.cycle or protocol.scope:
+                    await asyncio.sleep(0)
+            del protocol
+        writer.close()
+        async with asyncio.timeout(10):
+            while made() is not None:
+                await asyncio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 def test_the_limit_follows_what_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,8 @@ class Ongoing:
             await answering.tell_end()
         finally:
             self._those.discard(answering)
+            # Else each request is a ring of objects that waits for the garbage collector.
+            del scope["state"]["answering"]
 
     async def drain(self, timeout_s: float) -> None:
         """Wait for the work that is being done now; cut off what takes longer."""
