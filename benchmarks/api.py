@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
+import made_model
 from fireside.engines.llamacpp import LlamaCppEngine, start
 from fireside.engines.loopback import Address
 from fireside.engines.protocol import ModelFile
@@ -121,42 +122,65 @@ async def connections(target: Target) -> int:
     return len(opened)
 
 
-async def measure(server: Served, engine: LlamaCppEngine, runs: int, tokens: int) -> list[tuple[str, ...]]:
+async def measure(
+    server: Served, engine: LlamaCppEngine, runs: int, tokens: int, *, larger: bool
+) -> list[tuple[str, ...]]:
     through = Target(Address.parse(server.runtime.address), server.runtime.token)
     alone = Target(engine._address, engine._key)  # as the server asks it
-    both: dict[Target, list[Answered]] = {alone: [], through: []}
-    together: dict[Target, list[tuple[float, float]]] = {alone: [], through: []}
-    for target in both:
+    for target in (alone, through):
         await ask(target, 8, 0)
+    rows = await one_by_one(alone, through, runs, tokens)
+    if larger:
+        return rows
+    rows += await all_together(alone, through, tokens)
+    return rows + await visited(server, through)
+
+
+async def one_by_one(alone: Target, through: Target, runs: int, tokens: int) -> list[tuple[str, ...]]:
+    """Return the rows of single streams. Each pair is compared at one moment: the machine has others."""
+    pairs = []
     for seed in range(1, runs + 1):
-        for target, found in both.items():
-            found.append(await ask(target, tokens, seed))
+        order = (alone, through) if seed % 2 else (through, alone)
+        found = {target: await ask(target, tokens, seed) for target in order}
+        pairs.append((found[alone], found[through]))
+    first = [statistics.median(pair[n].first_s * 1000 for pair in pairs) for n in (0, 1)]
+    rate = [statistics.median(pair[n].rate for pair in pairs) for n in (0, 1)]
+    later = statistics.median(1000 * (pair[1].first_s - pair[0].first_s) for pair in pairs)
+    slower = statistics.median(1000 / pair[1].rate - 1000 / pair[0].rate for pair in pairs)
+    share = statistics.median(pair[1].rate / pair[0].rate for pair in pairs)
+    return [
+        ("first token", *(f"{ms:.1f} ms" for ms in first), f"{later:+.1f} ms"),
+        ("each token", *(f"{1000 / one:.2f} ms" for one in rate), f"{slower:+.2f} ms"),
+        ("tokens/s", *(f"{one:.1f}" for one in rate), f"{share:.3f} of it"),
+    ]
+
+
+async def all_together(alone: Target, through: Target, tokens: int) -> list[tuple[str, ...]]:
+    """Return the rows of simultaneous streams."""
+    together: dict[Target, list[tuple[float, float]]] = {alone: [], through: []}
     for seed in range(1, 4):
         for target, rates in together.items():
             rates.append(await at_once(target, tokens // 2, seed))
-    first = [statistics.median(answer.first_s * 1000 for answer in found) for found in both.values()]
-    rate = [statistics.median(answer.rate for answer in found) for found in both.values()]
     total = [statistics.median(one for one, _ in rates) for rates in together.values()]
     spread = [statistics.median(one for _, one in rates) for rates in together.values()]
-    before = resident(server)
-    opened = await connections(through)
-    once = resident(server)
-    opened = min(opened, await connections(through))
-    twice = resident(server)
     return [
-        ("first token", *(f"{ms:.1f} ms" for ms in first), f"{first[1] - first[0]:+.1f} ms"),
-        (
-            "each token",
-            *(f"{1000 / one:.2f} ms" for one in rate),
-            f"{1000 / rate[1] - 1000 / rate[0]:+.2f} ms",
-        ),
-        ("tokens/s", *(f"{one:.1f}" for one in rate), f"{rate[1] / rate[0]:.3f} of it"),
         (
             f"{STREAMS} streams, tokens/s",
             *(f"{one:.1f}" for one in total),
             f"{total[1] / total[0]:.3f} of it",
         ),
         (f"{STREAMS} streams, fastest ÷ slowest", *(f"{one:.2f}" for one in spread), ""),
+    ]
+
+
+async def visited(server: Served, through: Target) -> list[tuple[str, ...]]:
+    """Return the rows of many connections."""
+    before = resident(server)
+    opened = await connections(through)
+    once = resident(server)
+    opened = min(opened, await connections(through))
+    twice = resident(server)
+    return [
         (f"{CONNECTIONS:,} connections answered", "", f"{opened:,}", ""),
         ("server's memory before them", "", f"{before:.0f} MB", ""),
         ("after them", "", f"{once:.0f} MB", f"{once / before:.2f} of it"),
@@ -164,11 +188,12 @@ async def measure(server: Served, engine: LlamaCppEngine, runs: int, tokens: int
     ]
 
 
-async def compare(server: Served, model: Path, runs: int, tokens: int, threads: int) -> list[tuple[str, ...]]:
+async def compare(server: Served, model: Path, wanted: argparse.Namespace) -> list[tuple[str, ...]]:
     file = ModelFile("file:model", model, "benchmark", 2048, has_template=True)
-    engine = await start(file, Settings(slots=STREAMS, threads=threads, prompt_threads=threads), None)
+    settings = Settings(slots=STREAMS, threads=wanted.threads, prompt_threads=wanted.threads)
+    engine = await start(file, settings, None)
     try:
-        return await measure(server, engine, runs, tokens)
+        return await measure(server, engine, wanted.runs, wanted.tokens, larger=wanted.larger)
     finally:
         await engine.aclose()
 
@@ -179,9 +204,21 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--threads", type=int, default=1, help="of each engine")
     parser.add_argument("--tokens", type=int, default=200)
+    parser.add_argument("--larger", action="store_true", help="a made model of 509M, single streams only")
     wanted = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
-    model = wanted.model.absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        model = wanted.model.absolute()
+        if wanted.larger:
+            model = Path(folder) / "made.gguf"
+            made_model.make(wanted.model, model)
+        rows = run(Path(folder), model, wanted)
+    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}\n")
+    print("| what | the engine | through Fireside | difference |\n|---|---|---|---|")
+    print("\n".join(f"| {' | '.join(row)} |" for row in rows))
+
+
+def run(folder: Path, model: Path, wanted: argparse.Namespace) -> list[tuple[str, ...]]:
     settings = {
         "model": f"file:{model}",
         "slots": STREAMS,
@@ -189,14 +226,8 @@ def main() -> None:
         "threads": wanted.threads,
         "prompt_threads": wanted.threads,
     }
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        serving(Path(folder), **settings) as server,
-    ):
-        rows = asyncio.run(compare(server, model, wanted.runs, wanted.tokens, wanted.threads))
-    print(f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}\n")
-    print("| what | the engine | through Fireside | difference |\n|---|---|---|---|")
-    print("\n".join(f"| {' | '.join(row)} |" for row in rows))
+    with serving(folder / "home", **settings) as server:
+        return asyncio.run(compare(server, model, wanted))
 
 
 if __name__ == "__main__":
