@@ -48,6 +48,8 @@ class Answering:
         return caller is not None and (caller.key_id in ids or caller.session_id in ids)
 
     async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self._stream = None  # whoever is cut off from here on has heard everything
         await self._send(message)
         if message["type"] == "http.response.start" and message["status"] != 204:
             headers = Headers(raw=message["headers"])
