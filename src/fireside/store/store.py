@@ -35,6 +35,7 @@ from fireside.store.database import Database
 from fireside.store.ids import Ids
 from fireside.store.imported import ImportedConversation
 from fireside.store.keys import KeyRows
+from fireside.store.remembered import MemoryRows
 
 _IDS_AT_ONCE = 500
 _OPEN = Defaults()
@@ -52,6 +53,7 @@ class Store:
         self._backups = backups
         self._ids = Ids()
         self.keys = KeyRows(database)
+        self.memory = MemoryRows(database, self._ids)
         self._follow_ids()
 
     @classmethod
@@ -79,7 +81,7 @@ class Store:
 
     def _follow_ids(self) -> None:
         with self._database.reading() as connection:
-            for table in (schema.conversations, schema.messages):
+            for table in (schema.conversations, schema.messages, schema.memories):
                 self._ids.follow(connection.scalar(select(func.max(table.c.id))))
 
     # Conversations
