@@ -82,6 +82,7 @@ class Draft:
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
         self.identity: str | None = None
+        self.file: ModelFile | None = None
         self.prompt_tokens = 0
         self.cached_tokens: int | None = None
         self.completion_tokens = 0
@@ -125,7 +126,7 @@ async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emi
     """
     reference = turn.defaults.model or ""
     file = await parts.models.ensure(reference, emit)
-    draft.identity = file.identity
+    draft.identity, draft.file = file.identity, file
     layout = _layout(turn.defaults)
     if layout.format is PromptFormat.CHAT and not file.has_template:
         raise NoTemplate(

@@ -18,7 +18,16 @@ from fireside.engines.child import Child
 from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
 from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_stream import EventReader, Pieces, failure_in
-from fireside.engines.protocol import EngineInfo, Generated, LoadProgress, ModelFile, Piece, Reading
+from fireside.engines.protocol import (
+    EngineInfo,
+    Generated,
+    Held,
+    LoadProgress,
+    ModelFile,
+    Origin,
+    Piece,
+    Reading,
+)
 from fireside.engines.seen import Seen
 from fireside.errors import (
     BadRequest,
@@ -219,7 +228,7 @@ class LlamaCppEngine:
         return msgspec.json.decode(answer, type=_Tokens).tokens
 
     async def generate(
-        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
+        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int, origin: Origin | None = None
     ) -> AsyncGenerator[Generated, None]:
         cached: int | None = None
         if self._seen.unread(prompt) >= TILE_ROWS:
@@ -313,6 +322,15 @@ class LlamaCppEngine:
         if await self._child.gone_within(DYING_S):
             return await self._child.death()
         return EngineError("the engine broke off its answer", hint="ask again")
+
+    def held(self) -> tuple[Held, ...]:
+        return ()
+
+    async def save(self, conversation_id: str | None = None) -> None:
+        pass
+
+    def forget(self, conversation_id: str) -> None:
+        pass
 
     async def aclose(self) -> None:
         await self._child.aclose()

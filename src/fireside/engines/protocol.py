@@ -71,7 +71,31 @@ class Ended(msgspec.Struct, frozen=True):
     completion_tokens: int
 
 
-Generated = Reading | Piece | Ended
+class Notice(msgspec.Struct, frozen=True):
+    """Something that a person must be told of this generation; comes before everything else."""
+
+    text: str
+
+
+Generated = Notice | Reading | Piece | Ended
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Whose prompt it is: the conversation, and the last message in it.
+
+    Without `keep` what is read for it never leaves the engine's memory.
+    """
+
+    conversation_id: str
+    message_id: str
+    keep: bool = True
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What an engine still has of a conversation, in tokens that it has read."""
+
+    origin: Origin
+    tokens: int
 
 
 class Engine(Protocol):
@@ -102,12 +126,29 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
+        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int, origin: Origin | None = None
     ) -> AsyncGenerator[Generated, None]:
         """Generate after `prompt`. `sampling.stop` and `sampling.max_tokens` are the caller's business.
 
-        Closing the iterator (`aclose`) frees the engine's slot within 2 seconds.
+        With `max_tokens=0` it is only read. What is read for an `origin` is held as that conversation's,
+        and may be saved; without one it is nobody's. Closing the iterator (`aclose`) frees the engine's
+        slot within 2 seconds.
         """
+        ...
+
+    def held(self) -> tuple[Held, ...]:
+        """Return what conversations would find read already; empty for engines that don't tell."""
+        ...
+
+    async def save(self, conversation_id: str | None = None) -> None:
+        """Save on disk what is held of a conversation (by default of all) and isn't there yet.
+
+        Harmless where nothing can be saved, or is in use.
+        """
+        ...
+
+    def forget(self, conversation_id: str) -> None:
+        """Hold nothing as this conversation's any more."""
         ...
 
     def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:

@@ -74,6 +74,9 @@ class _Counted:
         self.tokenize = engine.tokenize
         self.bos = engine.bos
         self.generate = engine.generate
+        self.held = engine.held
+        self.save = engine.save
+        self.forget = engine.forget
         self.aclose = engine.aclose
 
     @property
