@@ -41,6 +41,7 @@ class Composed(msgspec.Struct, frozen=True):
 
     text: str
     left_out: int = 0
+    by_model: bool = False
 
 
 def lines_of(before: str, evicted: Sequence[Said], *, person: str) -> tuple[Line, ...]:
@@ -96,8 +97,8 @@ def compose(lines: Sequence[Line], budget_bytes: int, summary: str = "") -> Comp
     before what they mentioned, that before what the model said, and newer before older.
 
     >>> lines = [Line("- A: x is 5", (Fact("number", "5"),), 1), Line("- A: hi", (), 4)]
-    >>> compose(lines, 12), compose(lines, 5)
-    (Composed(text='- A: x is 5', left_out=0), Composed(text='', left_out=1))
+    >>> compose(lines, 12).text, compose(lines, 5).left_out
+    ('- A: x is 5', 1)
     """
     summary = _cut(summary.strip(), int(budget_bytes * SUMMARY_SHARE))
     held = _held(summary, lines)
@@ -114,7 +115,8 @@ def compose(lines: Sequence[Line], budget_bytes: int, summary: str = "") -> Comp
             held |= new
             left -= size
     text = "\n".join([*([summary] if summary else []), *(lines[index].text for index in sorted(chosen))])
-    return Composed(text, len({fact.key for line in lines for fact in line.facts} - held))
+    left_out = {fact.key for line in lines for fact in line.facts} - held
+    return Composed(text, len(left_out), by_model=bool(summary))
 
 
 def _held(summary: str, lines: Sequence[Line]) -> set[str]:

@@ -79,6 +79,11 @@ class MemoryRows:
         with self._database.reading() as connection:
             return tuple(_memory(row) for row in connection.execute(select(table).order_by(table.c.id)))
 
+    def given(self, default: bool) -> tuple[Memory, ...]:
+        """The memories that conversations may be given; `default` says whether any, until it is switched."""
+        switched = self.switched()
+        return self.all() if (default if switched is None else switched) else ()
+
     def add(self, text: str) -> Memory:
         now = now_ms()
         memory = Memory(self._ids.new(), whole_characters(text), now, now)
