@@ -42,6 +42,8 @@ class EngineInfo(msgspec.Struct, frozen=True):
     """whether the model's template knows calls of functions"""
     reasons: bool = False
     """whether its template knows thoughts before an answer"""
+    cuttable: bool = True
+    """whether what it has read can be cut to any beginning; a sliding window or a recurrent memory can't"""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -96,6 +98,31 @@ class Held(msgspec.Struct, frozen=True):
 
     origin: Origin
     tokens: int
+
+
+class Vault(Protocol):
+    """What an engine needs of the snapshots room; see `memory.snapshots.Snapshots`."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def enabled(self) -> bool: ...
+
+    @property
+    def limit_bytes(self) -> int: ...
+
+    def longest(self, key: str, ids: bytes, *, whole: bool) -> tuple[str, bytes, int] | None: ...
+
+    def sound(self, name: str) -> bool: ...
+
+    def path(self, name: str) -> str: ...
+
+    def drop(self, name: str) -> None: ...
+
+    def keep(
+        self, made: Path, *, key: str, model: str, conversation_id: str, message_id: str, ids: bytes
+    ) -> bool: ...
 
 
 class Engine(Protocol):
