@@ -19,10 +19,20 @@ import msgspec
 from fireside.assembly import Assembler, History, Layout, Prompt, layout_of
 from fireside.conversations import StoredMessage
 from fireside.engines.places import Place, Waiting
-from fireside.engines.protocol import Ended, Engine, Generated, LoadProgress, ModelFile, Piece, Reading
+from fireside.engines.protocol import (
+    Ended,
+    Engine,
+    Generated,
+    LoadProgress,
+    ModelFile,
+    Notice,
+    Origin,
+    Piece,
+    Reading,
+)
 from fireside.errors import EngineError, NoTemplate
 from fireside.events import Event, Progress, Reasoning, ReceiptReady, Text
-from fireside.messages import Defaults, FinishReason, PromptFormat, Role, Timings, Usage
+from fireside.messages import Defaults, FinishReason, PromptFormat, Receipt, Role, Timings, Usage
 from fireside.prompt import transcript_content
 from fireside.tidy import Cuts, Tidy, speaker_turns
 
@@ -145,12 +155,14 @@ async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emi
     async with parts.engines.lease(file, loaded, who=who, waiting=queued) as engine:
         prompt = await _assemble(turn, parts.assembler, history, layout, engine, draft)
         draft.prompt_tokens = prompt.receipt.prompt_tokens
-        emit(ReceiptReady(prompt.receipt))
         draft.tidy = Tidy(_cuts(turn, layout, prompt))
         sampling, room = turn.defaults.sampling, engine.info.context_length - len(prompt.ids)
         limit = max(1, min(sampling.max_tokens or room, room))
-        async with aclosing(engine.generate(prompt.ids, sampling, max_tokens=limit)) as generated:
-            reason = await _stream(generated, draft, draft.tidy, emit)
+        origin = Origin(who, turn.question_id)
+        steps = engine.generate(prompt.ids, sampling, max_tokens=limit, origin=origin)
+        async with aclosing(steps) as generated:
+            first = await _tell_receipt(generated, prompt.receipt, emit)
+            reason = await _stream(first, generated, draft, draft.tidy, emit)
         _, rest = draft.tidy.kept_ids()
         with contextlib.suppress(EngineError):  # the reply is whole; its ids are found anew next time
             draft.rest_ids = await parts.assembler.tokenize(engine, rest, special=False)
@@ -181,9 +193,25 @@ async def _assemble(
     )
 
 
-async def _stream(generated: AsyncIterator[Generated], draft: Draft, tidy: Tidy, emit: Emit) -> FinishReason:
+async def _tell_receipt(generated: AsyncIterator[Generated], receipt: Receipt, emit: Emit) -> Generated:
+    """Tell the receipt, with what the engine notes before it begins; return the first step."""
+    reasons = [receipt.reason] if receipt.reason else []
+    try:
+        async for step in generated:
+            if not isinstance(step, Notice):
+                return step
+            reasons.append(step.text)
+    finally:
+        emit(ReceiptReady(msgspec.structs.replace(receipt, reason="; ".join(reasons) or None)))
+    return Ended("stop", receipt.prompt_tokens, None, 0)
+
+
+async def _stream(
+    first: Generated, generated: AsyncIterator[Generated], draft: Draft, tidy: Tidy, emit: Emit
+) -> FinishReason:
     """Pass on what is generated until the engine or `tidy` ends it."""
-    async for step in generated:
+    step: Generated | None = first
+    while step is not None:
         if isinstance(step, Piece):
             draft.took(len(step.ids))
             _show(tidy, step.text, step.ids, emit)
@@ -198,6 +226,7 @@ async def _stream(generated: AsyncIterator[Generated], draft: Draft, tidy: Tidy,
             last = tidy.finish()
             _emit_text(last.reasoning, last.text, emit)
             return step.reason
+        step = await anext(generated, None)
     return "stop"
 
 

@@ -26,7 +26,9 @@ Begin = Callable[..., Awaitable[LlamaCppEngine]]
 
 @pytest.fixture
 def vault(tmp_path: Path) -> Snapshots:
-    return Snapshots.open(tmp_path / "snapshots", 1 << 30)
+    return Snapshots.open(
+        tmp_path / "snapshots", 1 << 30, keeps=lambda conversation: conversation != "secret"
+    )
 
 
 @pytest.fixture
@@ -198,9 +200,9 @@ async def test_a_branch_leaves_its_sibling_where_it_was(begin: Begin) -> None:
 
 async def test_nothing_of_a_temporary_conversation_is_written(begin: Begin, vault: Snapshots) -> None:
     engine = await begin()
-    await turn(engine, words(1), Origin("secret", "m1", keep=False))
+    await turn(engine, words(1), Origin("secret", "m1"))
     await turn(engine, words(2), None)
-    await turn(engine, words(3), Origin("secret", "m1", keep=False))
+    await turn(engine, words(3), Origin("secret", "m1"))
     await engine.save()
     await engine.aclose()
     assert [*vault.folder.iterdir()] == []

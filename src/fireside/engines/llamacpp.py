@@ -277,7 +277,7 @@ class LlamaCppEngine:
                     use.count(event)
                     yield event
         finally:
-            self._keeper.give_back(use.slot, use.ids, origin)
+            self._keeper.give_back(use.slot, use.ids, taken.origin)
 
     async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         takes_slot = not path.endswith("/input_tokens")

@@ -57,6 +57,7 @@ class Taken(msgspec.Struct, frozen=True):
     Without a `slot` the engine chooses.
     """
 
+    origin: Origin | None = None
     slot: Slot | None = None
     reusable: int | None = None
     notices: tuple[Notice, ...] = ()
@@ -105,14 +106,17 @@ class SlotKeeper:
 
     async def take(self, prompt: Sequence[int], origin: Origin | None) -> Taken:
         """Choose and prepare a slot; it is busy until `give_back`."""
-        if self._vault is None:
-            return Taken()
+        vault = self._vault
+        if vault is None:
+            return Taken(origin)
+        if origin and not await asyncio.to_thread(vault.keeps, origin.conversation_id):
+            origin = msgspec.structs.replace(origin, keep=False)
         ids = packed(prompt)
         async with self._placing:
             found = self._longest(ids)
             choice = self._slots.choose(await self._free(), ids, origin, found[2] if found else 0)
             if choice is None:
-                return Taken()
+                return Taken(origin)
             slot = choice.slot
             slot.busy = True
             try:
@@ -126,7 +130,7 @@ class SlotKeeper:
             except BaseException:
                 slot.busy = False
                 raise
-            return Taken(slot, self._slots.reusable(slot, ids), notices)
+            return Taken(origin, slot, self._slots.reusable(slot, ids), notices)
 
     def give_back(self, number: int | None, ids: Sequence[int], origin: Origin | None) -> None:
         """Note what the slot of this number holds now; None where the engine didn't tell."""

@@ -85,7 +85,7 @@ Generated = Notice | Reading | Piece | Ended
 class Origin(msgspec.Struct, frozen=True):
     """Whose prompt it is: the conversation, and the last message in it.
 
-    Without `keep` what is read for it never leaves the engine's memory.
+    Without `keep` what is read for it never leaves the engine's memory, whatever the vault keeps.
     """
 
     conversation_id: str
@@ -111,6 +111,8 @@ class Vault(Protocol):
 
     @property
     def limit_bytes(self) -> int: ...
+
+    def keeps(self, conversation_id: str) -> bool: ...
 
     def longest(self, key: str, ids: bytes, *, whole: bool) -> tuple[str, bytes, int] | None: ...
 

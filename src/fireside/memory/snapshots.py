@@ -53,11 +53,17 @@ class Snapshot(msgspec.Struct, frozen=True):
 class Snapshots:
     """All snapshots of a home, within a budget in bytes. Safe to call from any thread.
 
-    A budget of None is a share of what is free on the disk; 0 keeps nothing.
+    A budget of None is a share of what is free on the disk; 0 keeps nothing. `keeps` tells whether
+    anything of a conversation may lie on the disk: not of a temporary one, nor of one in the trash.
     """
 
     def __init__(
-        self, folder: Path, budget_bytes: int | None = None, *, clock: Callable[[], float] = time.time
+        self,
+        folder: Path,
+        budget_bytes: int | None = None,
+        *,
+        keeps: Callable[[str], bool] = lambda conversation_id: True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.folder = folder
         self._budget_bytes = budget_bytes
@@ -65,18 +71,27 @@ class Snapshots:
         self._lock = threading.Lock()
         self._known: dict[str, Snapshot] = {}
         self._used_at: dict[str, float] = {}
-        self._gone: set[str] = set()
-        """conversations that were deleted: a save that still runs must not bring them back"""
+        self.keeps = keeps
 
     @classmethod
-    def open(cls, folder: Path, budget_bytes: int | None = None) -> Snapshots:
-        """Return what lies in `folder`, which is made for its owner's eyes only; remove what isn't whole."""
+    def open(
+        cls,
+        folder: Path,
+        budget_bytes: int | None = None,
+        *,
+        keeps: Callable[[str], bool] = lambda conversation_id: True,
+    ) -> Snapshots:
+        """Return what lies in `folder`, which is made for its owner's eyes only.
+
+        What isn't whole, or isn't to be kept any more, is removed.
+        """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
-        snapshots = cls(folder, budget_bytes)
+        snapshots = cls(folder, budget_bytes, keeps=keeps)
         for path in folder.glob(f"*{INDEX}"):
             found = _read_index(path)
-            if found and found.name == path.stem and snapshots._state(found.name).is_file():
+            whole = found and found.name == path.stem and snapshots._state(found.name).is_file()
+            if found and whole and keeps(found.conversation_id):
                 snapshots._known[found.name] = found
                 snapshots._used_at[found.name] = path.stat().st_mtime
         for path in folder.iterdir():
@@ -170,25 +185,14 @@ class Snapshots:
             made.unlink(missing_ok=True)
 
     def forget(self, conversation_id: str) -> None:
-        """Remove a deleted conversation's snapshots, and keep none that is on its way."""
+        """Remove a conversation's snapshots: it was deleted. `keeps` refuses those that are on their way."""
         with self._lock:
-            self._gone.add(conversation_id)
-            self._remove_where(lambda one: one.conversation_id == conversation_id)
-
-    def welcome(self, conversation_id: str) -> None:
-        """Allow snapshots of a conversation that came back from the trash."""
-        with self._lock:
-            self._gone.discard(conversation_id)
-
-    def retain(self, alive: Callable[[str], bool]) -> None:
-        """Remove the snapshots of conversations that aren't `alive`."""
-        dead = {one.conversation_id for one in [*self._known.values()]}
-        dead = {conversation_id for conversation_id in dead if not alive(conversation_id)}
-        with self._lock:
-            self._remove_where(lambda one: one.conversation_id in dead)
+            for one in [*self._known.values()]:
+                if one.conversation_id == conversation_id:
+                    self._remove(one.name)
 
     def _take_in(self, made: Path, new: Snapshot) -> bool:
-        if new.conversation_id in self._gone:
+        if not self.keeps(new.conversation_id):
             return False
         own = [
             one
@@ -225,11 +229,6 @@ class Snapshots:
         covered = max((shared(one.ids, other.ids) for other in newer), default=0)
         age_s = max(0.0, self._clock() - used_at)
         return float((one.tokens - covered) / one.size_bytes * 0.5 ** (age_s / HALF_LIFE_S))
-
-    def _remove_where(self, which: Callable[[Snapshot], bool]) -> None:
-        for one in [*self._known.values()]:
-            if which(one):
-                self._remove(one.name)
 
     def _remove(self, name: str) -> None:
         """The index goes first: a state without one is nothing."""
