@@ -160,22 +160,41 @@ class _Work:
         )
 
     async def fitted(self, past: Past, room: int) -> tuple[Past, Laid]:
-        """Return `past` as it fits into `room`, its window moved on where it must be."""
-        laid = await self.laid(past, room)
-        if laid is not None:
-            return past, laid
-        recalls = {key: value for key, value in past.recalls.items() if key != past.window[-1].id}
-        moved = await self.moved(msgspec.structs.replace(past, recalls=recalls), room)
-        if moved is None:
-            raise ContextLengthExceeded(
-                f"the window of {self._budget.context_length} tokens has no room for this message",
-                hint="shorten it or the system text, or raise `context_length` if the model allows more",
-            )
+        """Return `past` as it fits into `room`, its window moved on where it must be.
+
+        Where something may have to be quoted before the question, there is room for it, if there can be.
+        """
+        for limit in dict.fromkeys((room - self._quoted_later(past), room)):
+            laid = await self.laid(past, limit)
+            if laid is not None:
+                return past, laid
+            try:
+                moved = await self.moved(past, limit)
+            except ContextLengthExceeded:
+                if limit == room:
+                    raise
+                continue
+            if moved is not None:
+                await self._store(moved)
+                return moved.past, moved.laid
+        raise ContextLengthExceeded(
+            f"the window of {self._budget.context_length} tokens has no room for this message",
+            hint="shorten it or the system text, or raise `context_length` if the model allows more",
+        )
+
+    def _quoted_later(self, past: Past) -> int:
+        """Return the tokens that are kept free for what is quoted before the question."""
+        if past.recall_of(past.window[-1]) or not (past.evicted or past.memories):
+            return 0
+        return self._budget.recall
+
+    async def _store(self, moved: Moved) -> None:
         if moved.past.digest:
             await asyncio.to_thread(self._history.memory.add_digest, moved.past.digest)
-        return moved.past, moved.laid
 
     async def moved(self, past: Past, room: int, summarise: Summarise | None = None) -> Moved | None:
+        recalls = {key: value for key, value in past.recalls.items() if key != past.window[-1].id}
+        past = msgspec.structs.replace(past, recalls=recalls)
         return await Eviction(self.framing, self._budget, room, self.contents).move(past, summarise)
 
     async def laid(self, past: Past, room: int) -> Laid | None:
@@ -209,14 +228,17 @@ class _Work:
 def _given(branch: Sequence[StoredMessage], past: Past, *, cut: int) -> Given:
     """Return what the model is given, and in plain words what it isn't of messages that count as included."""
     kept = past.kept
+    recalled = frozenset(quote.message_id for recall in past.shown for quote in recall.quotes)
     notes = []
     if past.digest and past.digest.left_out:
         facts = past.digest.left_out
         notes.append(
             f"the digest has no room for {facts} older {'fact' if facts == 1 else 'facts'}: recall finds them"
         )
-    if unkept := sum(message.pinned for message in past.evicted):
-        notes.append(f"{unkept} pinned {'message is' if unkept == 1 else 'messages are'} outside the window")
+    if unkept := sum(message.pinned and message.id not in recalled for message in past.evicted):
+        notes.append(
+            f"{unkept} pinned {'message has' if unkept == 1 else 'messages have'} no room word for word"
+        )
     if any(isinstance(part, ReasoningPart) for message in kept for part in message.parts):
         notes.append("the reasoning of earlier replies is left out")
     if cut:
@@ -226,7 +248,7 @@ def _given(branch: Sequence[StoredMessage], past: Past, *, cut: int) -> Given:
         included=tuple(message.id for message in kept),
         empty=frozenset(message.id for message in branch if message.id not in spoken),
         digest=past.digest.text if past.digest else None,
-        recalled=frozenset(quote.message_id for recall in past.shown for quote in recall.quotes),
+        recalled=recalled,
         memories=tuple(dict.fromkeys(memory.id for recall in past.shown for memory in recall.memories)),
         notes=tuple(notes),
     )

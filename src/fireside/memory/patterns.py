@@ -65,22 +65,24 @@ IDENTIFIER = _verbose(
 )
 NUMBER = _verbose(
     rf"""
-    (?<![0-9A-Za-z_.,])[-+$€£¥]?\d{{1,30}}(?:[.,:/\s-]\d{{1,30}}){{0,8}}(?:\s?[%°€$£¥]|\s?[a-zA-Z]{{2,20}}|[{CJK}])?
+    (?<![0-9A-Za-z_.,])[-+$€£¥]?\d{{1,30}}(?:[.,:/\s-]\d{{1,30}}){{0,8}}
+      (?:\s?[%°€$£¥] | \s?[a-zA-Z]{{2,20}} | [{CJK}])?(?![0-9A-Za-z])
     | (?!一[个些下点样])[一二三四五六七八九十百千万亿两零〇]{{1,12}}[{_MEASURE}]
     """
 )
 NAME = _verbose(
     rf"""
-    {_CAPITAL}(?:\s(?:(?:of|de|van|von|der|la|the)\s)?{_CAPITAL}){{0,5}}
+    (?<![0-9A-Za-z]){_CAPITAL}(?:\s(?:(?:of|de|van|von|der|la|the)\s)?{_CAPITAL}){{0,5}}
     | \b[A-Z]{{2,12}}\b
     | [{CJK}]{{1,6}}?(?:市|省|县|区|国|路|街|镇|村|大学|公司|先生|女士|老师|医生)
     """
 )
 CALLED = re.compile(rf"(?:名字(?:是|叫)|名叫|叫做|叫|姓)([{CJK}·]{{1,5}})")
 PREFERENCE = re.compile(
-    r"\b(?:I|we|my|our|me)\b.{0,40}\b(?:prefer|like|love|hate|dislike|enjoy|favou?rite|allerg\w{1,4}|vegetarian"
-    r"|vegan|can(?:'|’)?t stand|do(?:n't|n’t| not) (?:eat|drink|like|want)|need|want|always|never|wish)"
-    r"\w{0,3}\b"
+    r"\b(?:I|we|my|our|me)\b.{0,40}\b(?:prefer|(?<!would )(?<!'d )(?<!’d )like|love|hate|dislike|enjoy"
+    r"|favou?rite|allerg\w{1,4}|vegetarian|vegan"
+    r"|can(?:'|’)?t stand|do(?:n't|n’t| not) (?:eat|drink|like|want)"
+    r"|always|never)\w{0,3}\b"
     r"|\b(?:call me|please (?:always|never|use|call|answer|write|reply))\b"
     r"|我.{0,6}(?:喜欢|讨厌|爱|偏好|习惯|不吃|不喝|过敏|想要|希望|需要)|请.{0,3}(?:叫我|称呼|不要|用|始终)",
     re.IGNORECASE,

@@ -26,7 +26,7 @@ QUESTION = 0.3
 """What an earlier question is worth: it has the words, and not the answer."""
 AT_LEAST = 0.3
 """Sentences below this share of the best one's score aren't quoted."""
-APPLIES = 0.34
+APPLIES = 0.33
 """The share of a memory's or of a question's words that the other must have."""
 MOST_QUOTES = 12
 MOST_MEMORIES = 8
