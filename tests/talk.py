@@ -60,6 +60,8 @@ class Talk:
     assembler: Assembler = field(init=False)
     replies: Replies = field(init=False)
     conversation: Conversation = field(init=False)
+    prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """of replies, for tests that compare them"""
 
     def __post_init__(self) -> None:
         self.assembler = Assembler()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fireside.memory.facts import MOST_FACTS, facts_of, holds
+from fireside.memory.facts import MOST_FACTS, facts_of, holds, plain
 from fireside.memory.sentences import LONGEST_SENTENCE, LONGEST_TEXT, sentences, terms
 from planted import FACTS
 
@@ -65,7 +65,7 @@ def test_a_number_inside_another_one_is_not_the_same_fact() -> None:
 @given(st.text(max_size=400))
 def test_what_is_found_stands_in_the_text(text: str) -> None:
     for fact in facts_of(text):
-        assert holds(" ".join(text.split()), fact) or fact.kind in ("preference", "decision")
+        assert fact.key in plain(text)
 
 
 @given(st.text(alphabet="ab .!?\n。,1A\"'", max_size=900))
@@ -75,6 +75,7 @@ def test_sentences_are_short_and_lose_nothing(text: str) -> None:
     assert "".join("".join(pieces).split()) == "".join(text.split())
 
 
+PATIENCE_S = 60.0
 HOSTILE = [
     "." * 2,
     '"',
