@@ -233,7 +233,7 @@ class ScriptedEngine:
     def held(self) -> tuple[Held, ...]:
         return tuple(self._held.values())
 
-    async def save(self, conversation_id: str | None = None) -> None:
+    async def save(self, conversation_id: str | None = None, *, new_share: float = 0.0) -> None:
         self.saved.append(conversation_id)
 
     def forget(self, conversation_id: str) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from fireside.ahead import Ahead
 from fireside.assembly import Assembler
 from fireside.cards import ModelCard
 from fireside.chat import Draft, Emit, Parts, Turn
@@ -19,6 +20,7 @@ from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import find_engine
 from fireside.errors import Conflict, EmptyMessage, NoTemplate, TooLarge
 from fireside.events import Progress
+from fireside.memory.snapshots import Snapshots
 from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
 from fireside.metrics import Metrics
 from fireside.models.library import Library
@@ -43,7 +45,9 @@ class App:
     Temporary conversations live in a store of their own that never touches the disk.
     """
 
-    def __init__(self, settings: Settings, home: Home, store: Store, engines: Engines) -> None:
+    def __init__(
+        self, settings: Settings, home: Home, store: Store, engines: Engines, snapshots: Snapshots
+    ) -> None:
         self.settings = settings
         self.home = home
         self.store = store
@@ -51,9 +55,13 @@ class App:
         self.library = Library(home.models, os.environ)
         self.personas = Personas(home.personas)
         self.engines = engines
+        self.snapshots = snapshots
         self.metrics = Metrics()
         self.files = ModelFiles(self)
-        self.replies = Replies(Parts(self.files, engines, Assembler()), ended=self._count)
+        assembler = Assembler(memories=settings.memories)
+        self.ahead = Ahead(engines, assembler)
+        parts = Parts(self.files, engines, assembler)
+        self.replies = Replies(parts, ended=self._count, stored=self.ahead.ended)
 
     @classmethod
     def open(cls, settings: Settings, home: Home, engines: Engines | None = None) -> App:
@@ -62,11 +70,14 @@ class App:
         store.interrupt_unfinished()
         for upload in home.data.glob(f"{UPLOAD}*"):
             upload.unlink()
-        return cls(settings, home, store, engines or Engines(find_engine(ENGINE), settings))
+        snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
+        engines = engines or Engines(find_engine(ENGINE, snapshots), settings)
+        return cls(settings, home, store, engines, snapshots)
 
     async def aclose(self) -> None:
-        """Interrupt what still runs, end the engines, close the stores."""
+        """Interrupt what still runs, end the engines (which save what they hold), close the stores."""
         await self.replies.drain(0)
+        await self.ahead.aclose()
         await self.engines.aclose()
         self.temporary.close()
         self.store.close()
@@ -108,6 +119,10 @@ class App:
         await asyncio.gather(*(self.replies.stop(reply_id) for reply_id in running))
         forever = forever or store is self.temporary
         await asyncio.to_thread(store.delete_forever if forever else store.trash, conversation_id)
+        self.ahead.forget(conversation_id)
+        for engine in self.engines.alive:
+            engine.forget(conversation_id)
+        await asyncio.to_thread(self.snapshots.forget, conversation_id)
 
     def resolve(self, *over: Defaults) -> Defaults:
         """Return the settings' defaults, then the persona's, then each of `over`, in this order.

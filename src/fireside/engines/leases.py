@@ -142,6 +142,12 @@ class Engines:
                     self._begin_to_idle(loaded)
 
     @property
+    def alive(self) -> tuple[Engine, ...]:
+        """The loaded engines."""
+        engines = [loaded.engine for loaded in self._wanted.values()]
+        return tuple(engine for engine in engines if engine is not None and engine.alive)
+
+    @property
     def queued(self) -> int:
         """How many wait, for whichever engine."""
         return len(self._queue)

@@ -305,8 +305,8 @@ class LlamaCppEngine:
     def held(self) -> tuple[Held, ...]:
         return self._keeper.held()
 
-    async def save(self, conversation_id: str | None = None) -> None:
-        await self._keeper.save(conversation_id)
+    async def save(self, conversation_id: str | None = None, *, new_share: float = 0.0) -> None:
+        await self._keeper.save(conversation_id, new_share)
 
     def forget(self, conversation_id: str) -> None:
         self._keeper.forget(conversation_id)
@@ -315,7 +315,7 @@ class LlamaCppEngine:
         if self._slots and self.alive:
             with contextlib.suppress(FiresideError, TimeoutError):
                 async with asyncio.timeout(SAVING_S):
-                    await self._slots.save(None)
+                    await self._slots.save()
         await self._child.aclose()
         if self._slots:
             await self._slots.settled()

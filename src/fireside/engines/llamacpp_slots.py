@@ -157,14 +157,14 @@ class SlotKeeper:
             self._strangers -= bool(self._vault)
             self._unsure = True
 
-    async def save(self, conversation_id: str | None) -> None:
+    async def save(self, conversation_id: str | None = None, new_share: float = 0.0) -> None:
         """Save what free slots hold of this conversation, or of all; wait until it is on the disk."""
         if self._vault is None:
             return
         async with self._placing:
             for slot in await self._free():
                 own = slot.origin and conversation_id in (None, slot.origin.conversation_id)
-                if own and slot.unsaved_tokens:
+                if own and slot.unsaved_tokens > new_share * slot.tokens:
                     await self._save_slot(slot)
         await self.settled()
 

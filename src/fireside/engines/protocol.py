@@ -169,10 +169,10 @@ class Engine(Protocol):
         """Return what conversations would find read already; empty for engines that don't tell."""
         ...
 
-    async def save(self, conversation_id: str | None = None) -> None:
+    async def save(self, conversation_id: str | None = None, *, new_share: float = 0.0) -> None:
         """Save on disk what is held of a conversation (by default of all) and isn't there yet.
 
-        Harmless where nothing can be saved, or is in use.
+        Only where at least `new_share` of it is new. Harmless where nothing can be saved, or is in use.
         """
         ...
 

@@ -191,6 +191,12 @@ class Snapshots:
                 if one.conversation_id == conversation_id:
                     self._remove(one.name)
 
+    def sweep(self) -> None:
+        """Remove the snapshots of all conversations that aren't kept any more."""
+        for conversation_id in {one.conversation_id for one in [*self._known.values()]}:
+            if not self.keeps(conversation_id):
+                self.forget(conversation_id)
+
     def _take_in(self, made: Path, new: Snapshot) -> bool:
         if not self.keeps(new.conversation_id):
             return False

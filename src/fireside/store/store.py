@@ -107,6 +107,14 @@ class Store:
             return False
         return True
 
+    def keeps(self, conversation_id: str) -> bool:
+        """Whether it is to be kept: it is here, isn't temporary, and doesn't lie in the trash."""
+        try:
+            conversation = self.conversation(conversation_id)
+        except ConversationNotFound:
+            return False
+        return not conversation.temporary and conversation.deleted_at is None
+
     def has_message(self, message_id: str) -> bool:
         with self._database.reading() as connection:
             return messages.exists(connection, message_id)
