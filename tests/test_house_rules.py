@@ -58,10 +58,10 @@ def test_every_setting_is_documented() -> None:
 
 
 def test_every_route_is_documented() -> None:
-    from fireside.server.routes import conversations, keys, maintenance, models, replies, sessions
+    from fireside.server.routes import conversations, keys, maintenance, memories, models, replies, sessions
 
     reference = (ROOT / "docs" / "reference" / "http.md").read_text(encoding="utf-8")
-    rooms = (conversations, keys, maintenance, models, replies, sessions)
+    rooms = (conversations, keys, maintenance, memories, models, replies, sessions)
     paths = {route.path for room in rooms for route in room.router.routes}
     said = re.sub(r"\{\w+\}", "{}", reference)
     assert [path for path in sorted(paths) if re.sub(r"\{\w+\}", "{}", path) not in said] == []

@@ -63,6 +63,13 @@ class Memory(msgspec.Struct, frozen=True):
     updated_at: int
 
 
+class Memories(msgspec.Struct, frozen=True):
+    """All memories, the oldest first; `on` says whether conversations are given them."""
+
+    on: bool
+    memories: tuple[Memory, ...]
+
+
 class Ability(msgspec.Struct, frozen=True):
     """How well a model writes a digest: the share of a known text's facts that it kept, and its length
     as a share of that text's."""

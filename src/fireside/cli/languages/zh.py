@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
+from fireside.cli.languages.zh_memory import TEXTS as MEMORY
 
-TEXTS: dict[str, str] = CHAT | {
+TEXTS: dict[str, str] = CHAT | MEMORY | {
     "Ask one question and print the reply.": "提一个问题，输出回答。",
     "flags for `{command}` come behind it": "`{command}` 的选项要写在它后面",
     "Open the page in a browser.": "在浏览器中打开页面。",
@@ -247,6 +248,7 @@ ERRORS: dict[str, str] = {
     "invalid_api_key": "密钥不对或缺少密钥",
     "invalid_request": "请求有误",
     "key_not_found": "找不到密钥",
+    "memory_not_found": "找不到这条记忆",
     "message_not_found": "找不到消息",
     "model_damaged": "模型文件已损坏",
     "model_not_found": "找不到模型",
