@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Callable
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -13,28 +12,26 @@ from msgspec import UNSET, UnsetType
 from fireside.ahead import Ahead
 from fireside.assembly import Assembler
 from fireside.cards import ModelCard
-from fireside.chat import Draft, Emit, Parts, Turn
+from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage
 from fireside.engines.leases import Engines
-from fireside.engines.protocol import ModelFile
-from fireside.engines.registry import find_engine
-from fireside.errors import Conflict, EmptyMessage, NoTemplate, TooLarge
-from fireside.events import Progress
+from fireside.engines.registry import find_engine, find_key
+from fireside.errors import Conflict, EmptyMessage, FiresideError, NoTemplate, TooLarge
 from fireside.memory.snapshots import Snapshots
 from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
 from fireside.metrics import Metrics
+from fireside.model_files import ModelFiles
 from fireside.models.library import Library
-from fireside.models.sources import PullProgress
 from fireside.personas import Personas
 from fireside.replies import Replies
 from fireside.running import reasoning_of
 from fireside.settings import Home, Settings
 from fireside.store import Store
+from fireside.warmth import Forecast, Speeds
 
 MESSAGE_BYTES = 4_000_000
 UPLOAD = "import-"
 """how files begin that hold an import while it is read"""
-DEFAULT_CONTEXT = 8192
 ENGINE = "llamacpp"
 SEEDS = 2**32 - 1
 
@@ -57,7 +54,9 @@ class App:
         self.engines = engines
         self.snapshots = snapshots
         self.metrics = Metrics()
-        self.files = ModelFiles(self)
+        self.files = ModelFiles(self.library, settings)
+        self.speeds = Speeds(home.speeds_file)
+        self.forecast = Forecast(engines, snapshots, self.speeds, find_key(ENGINE, settings))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
         parts = Parts(self.files, engines, assembler)
@@ -79,10 +78,16 @@ class App:
         await self.replies.drain(0)
         await self.ahead.aclose()
         await self.engines.aclose()
+        await asyncio.to_thread(self.speeds.save)
         self.temporary.close()
         self.store.close()
 
     def _count(self, draft: Draft) -> None:
+        if draft.identity:
+            unread = draft.prompt_tokens - (draft.cached_tokens or 0)
+            self.speeds.measured(
+                draft.identity, unread=unread, seconds=draft.reading_s, load_ms=draft.load_ms
+            )
         first_ms = draft.timings.first_token_ms
         self.metrics.reply(draft.usage, None if first_ms is None else first_ms / 1000)
 
@@ -108,6 +113,19 @@ class App:
             store.add_message(conversation.id, first, parent_id=None)
             conversation = store.conversation(conversation.id)
         return conversation
+
+    def with_warmth(self, conversation: Conversation) -> Conversation:
+        """Return the conversation with its warmth, where a model is here that would answer in it."""
+        store = self.temporary if conversation.temporary else self.store
+        try:
+            file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
+            last = store.message(conversation.head_id) if conversation.head_id else None
+        except FiresideError:  # a persona or a model that is gone; somebody who asks is told
+            return conversation
+        if file is None or last is None:
+            return conversation
+        warmth = self.forecast.of(conversation.id, file, last, lambda: store.branch(last.id))
+        return msgspec.structs.replace(conversation, warmth=warmth)
 
     async def delete_conversation(self, conversation_id: str, *, forever: bool) -> None:
         """Put a conversation into the trash, or delete it for good; what runs in it is stopped.
@@ -263,36 +281,6 @@ class App:
             sampling = msgspec.structs.replace(resolved.sampling, seed=secrets.randbelow(SEEDS))
             resolved = msgspec.structs.replace(resolved, sampling=sampling)
         return msgspec.structs.replace(resolved, model=card.reference)
-
-
-class ModelFiles:
-    """The models room as turns see it: a reference becomes a file that an engine can load."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    async def ensure(self, reference: str, emit: Emit) -> ModelFile:
-        library = self._app.library
-        card = await library.ensure(reference, progress_to(emit))
-        weights = await asyncio.to_thread(library.weights, card.reference)
-        limit = weights.context_length or DEFAULT_CONTEXT
-        wanted = self._app.settings.context_length or DEFAULT_CONTEXT
-        return ModelFile(
-            reference=card.reference,
-            path=weights.path,
-            identity=weights.identity,
-            context_length=min(wanted, limit),
-            has_template=weights.has_template,
-        )
-
-
-def progress_to(emit: Emit) -> Callable[[PullProgress], None]:
-    """Return a callback that tells a download's progress as events."""
-
-    def tell(progress: PullProgress) -> None:
-        emit(Progress(progress.stage, progress.done_bytes, progress.total_bytes, "bytes"))
-
-    return tell
 
 
 def _named_by(message: StoredMessage) -> Defaults:

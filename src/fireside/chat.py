@@ -89,10 +89,12 @@ class Draft:
 
     def __init__(self) -> None:
         self.begun_at = time.monotonic()
+        self.reading_at: float | None = None
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
         self.identity: str | None = None
         self.file: ModelFile | None = None
+        self.load_ms: float | None = None
         self.prompt_tokens = 0
         self.cached_tokens: int | None = None
         self.completion_tokens = 0
@@ -104,6 +106,15 @@ class Draft:
         self.last_token_at = time.monotonic()
         self.first_token_at = self.first_token_at or self.last_token_at
         self.completion_tokens += tokens
+
+    def reads(self, cached_tokens: int) -> None:
+        self.cached_tokens = cached_tokens
+        self.reading_at = self.reading_at or time.monotonic()
+
+    @property
+    def reading_s(self) -> float:
+        """How long the engine read the prompt; 0 where it didn't say, or never ended."""
+        return self.first_token_at - self.reading_at if self.first_token_at and self.reading_at else 0.0
 
     @property
     def usage(self) -> Usage:
@@ -154,7 +165,7 @@ async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emi
     who = turn.branch[-1].conversation_id
     async with parts.engines.lease(file, loaded, who=who, waiting=queued) as engine:
         prompt = await _assemble(turn, parts.assembler, history, layout, engine, draft)
-        draft.prompt_tokens = prompt.receipt.prompt_tokens
+        draft.prompt_tokens, draft.load_ms = prompt.receipt.prompt_tokens, engine.info.load_ms
         draft.tidy = Tidy(_cuts(turn, layout, prompt))
         sampling, room = turn.defaults.sampling, engine.info.context_length - len(prompt.ids)
         limit = max(1, min(sampling.max_tokens or room, room))
@@ -218,7 +229,7 @@ async def _stream(
             if tidy.ended:
                 return tidy.ended
         elif isinstance(step, Reading):
-            draft.cached_tokens = step.cached_tokens
+            draft.reads(step.cached_tokens)
             emit(Progress("reading", step.done_tokens, step.prompt_tokens))
         elif isinstance(step, Ended):
             draft.cached_tokens = step.cached_tokens

@@ -105,6 +105,10 @@ class Home(msgspec.Struct, frozen=True):
         return self.data / "backups"
 
     @property
+    def speeds_file(self) -> Path:
+        return self.data / "speeds.json"
+
+    @property
     def snapshots(self) -> Path:
         return self.data / "snapshots"
 

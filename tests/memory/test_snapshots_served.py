@@ -112,3 +112,30 @@ def test_who_returns_after_the_model_was_unloaded_waits_for_its_loading_only(ser
         wait_for(lambda: not served.get("/status")["engines"], "the model is unloaded")
         wait_for(lambda: snapshots(served), "its state is saved")
         assert cached_share(ask(served, conversation, "Go on."), before) >= 0.99
+
+
+def test_warm_or_cold_is_known_before_asking(serve: Any) -> None:
+    def warmth(of: str) -> Any:
+        (listed,) = [one for one in served.get("/conversations")["conversations"] if one["id"] == of]
+        shown = served.get(f"/conversations/{of}")["conversation"]["warmth"]
+        assert shown == listed["warmth"]
+        return shown
+
+    with serve() as served:
+        one, other = served.new_conversation(), served.new_conversation()
+        assert warmth(one) is None
+        usage = ask(served, one, PAGE)["usage"]
+        read = usage["prompt_tokens"] + usage["completion_tokens"]
+        warm = warmth(one)
+        assert (warm["state"], warm["prompt_tokens"]) == ("warm", read)
+        assert warm["cached_tokens"] >= read - 2
+        ask(served, other, f"Read this. {PAGE}")
+        assert [warmth(one)["state"], warmth(other)["state"]] == ["saved", "warm"]
+        assert served.end() == 0
+    with serve(snapshots_bytes=0) as served:
+        cold = warmth(one)
+        assert (cold["state"], cold["cached_tokens"], cold["prompt_tokens"]) == ("cold", 0, read)
+    # Without a budget nothing stays.
+    with serve() as served:
+        assert warmth(one)["state"] == "cold"
+        assert warmth(one)["expected_first_token_ms"] > warm["expected_first_token_ms"]

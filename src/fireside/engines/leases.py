@@ -144,7 +144,7 @@ class Engines:
     @property
     def alive(self) -> tuple[Engine, ...]:
         """The loaded engines."""
-        engines = [loaded.engine for loaded in self._wanted.values()]
+        engines = [loaded.engine for loaded in list(self._wanted.values())]
         return tuple(engine for engine in engines if engine is not None and engine.alive)
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib.metadata
 import re
 import secrets
 import sys
@@ -82,6 +83,11 @@ class _Rendered(msgspec.Struct):
 
 class _Tokens(msgspec.Struct):
     tokens: tuple[int, ...]
+
+
+def key_today(model: ModelFile, settings: Settings) -> str:
+    """Return the key that states of `model` have which an engine would save now."""
+    return state_key(model, settings, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
 
 
 async def start(

@@ -114,7 +114,8 @@ class SlotKeeper:
         ids = packed(prompt)
         async with self._placing:
             found = self._longest(ids)
-            choice = self._slots.choose(await self._free(), ids, origin, found[2] if found else 0)
+            saved, certain = (found[2], self._certain(found)) if found else (0, True)
+            choice = self._slots.choose(await self._free(), ids, origin, saved, certain=certain)
             if choice is None:
                 return Taken(origin)
             slot = choice.slot
@@ -174,7 +175,14 @@ class SlotKeeper:
             await asyncio.wait([*self._keeping])
 
     def _longest(self, ids: bytes) -> tuple[str, bytes, int] | None:
-        return self._vault.longest(self._key, ids, whole=not self._slots.cuttable) if self._vault else None
+        """Return the best snapshot: one that can surely be used, else one that the engine may know to cut."""
+        if self._vault is None:
+            return None
+        found = None if self._slots.cuttable else self._vault.longest(self._key, ids, whole=True)
+        return found or self._vault.longest(self._key, ids, whole=False)
+
+    def _certain(self, found: tuple[str, bytes, int]) -> bool:
+        return self._slots.cuttable or found[2] == count(found[1])
 
     async def _free(self) -> list[Slot]:
         """Return the free slots; where the engine chose some itself, look which."""

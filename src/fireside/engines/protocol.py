@@ -43,7 +43,8 @@ class EngineInfo(msgspec.Struct, frozen=True):
     reasons: bool = False
     """whether its template knows thoughts before an answer"""
     cuttable: bool = True
-    """whether what it has read can be cut to any beginning; a sliding window or a recurrent memory can't"""
+    """whether what it has read can be cut to any beginning; a sliding window or a recurrent memory can't be:
+    they go on from their end, or from a checkpoint that the engine made"""
 
 
 class Reading(msgspec.Struct, frozen=True):

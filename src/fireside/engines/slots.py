@@ -80,15 +80,18 @@ class Slots:
         """Return how many of `ids` no slot has read."""
         return count(ids) - max((self.reusable(slot, ids) for slot in self.all), default=0)
 
-    def choose(self, free: Sequence[Slot], ids: bytes, origin: Origin | None, saved: int) -> Choice | None:
+    def choose(
+        self, free: Sequence[Slot], ids: bytes, origin: Origin | None, saved: int, *, certain: bool = True
+    ) -> Choice | None:
         """Return where a prompt goes when a snapshot begins it with `saved` tokens; None without a free slot.
 
-        An engine that can't cut its states may still have a checkpoint where the slot fits in part.
+        `certain` says that all of those can be used. Of a state that can't be cut and fits in part only, the
+        engine may have a checkpoint: that is hoped for where there is nothing better.
         """
         if not free:
             return None
         best = max(free, key=lambda slot: (self.reusable(slot, ids), shared(slot.ids, ids), slot.used))
-        have = self.reusable(best, ids)
+        have = self.reusable(best, ids) or (0 if certain and saved else shared(best.ids, ids))
         others = [slot for slot in free if slot is not best]
         if saved >= have + WORTH_TOKENS:
             own = not self._lost(best, ids, origin)
