@@ -8,9 +8,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+import msgspec
+
 from fireside.app import App
 from fireside.engines.protocol import Engine, EngineInfo
-from fireside.errors import ModelNotFound
+from fireside.errors import EngineError, ModelNotFound
 from fireside.metrics import Heard, Metrics
 from fireside.server.callers import Caller
 
@@ -61,6 +63,19 @@ async def relayed(
     async with leased(app, caller, name) as engine, aclosing(engine.relay(path, body)) as events:
         async for data in events:
             yield data
+
+
+class _Tokens(msgspec.Struct):
+    input_tokens: int
+
+
+async def counted(engine: Engine, path: str, body: object) -> int:
+    """Return how many tokens the prompt of a request has, as the model's template writes it."""
+    sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    async with aclosing(engine.relay(f"{path}/input_tokens", sent)) as answers:
+        async for data in answers:
+            return msgspec.json.decode(data, type=_Tokens).input_tokens
+    raise EngineError("the engine gave no answer", hint="ask again")
 
 
 class _Counted:
