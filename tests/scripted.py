@@ -17,8 +17,10 @@ from fireside.engines.protocol import (
     Engine,
     EngineInfo,
     Generated,
+    Held,
     LoadProgress,
     ModelFile,
+    Origin,
     Piece,
     Reading,
 )
@@ -95,6 +97,9 @@ class ScriptedEngine:
         """the engine dies before its reply's token of this number, counted from 0"""
         self._bos = bos
         self._seen: list[tuple[int, ...]] = []
+        self._held: dict[str, Held] = {}
+        self.saved: list[str | None] = []
+        """the conversations that it was told to save"""
         self._alive = True
         self.asked: list[Asked] = []
         self.relayed: list[tuple[str, Any]] = []
@@ -154,7 +159,7 @@ class ScriptedEngine:
         return self._bos
 
     async def generate(
-        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
+        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int, origin: Origin | None = None
     ) -> AsyncGenerator[Generated, None]:
         self._must_live()
         asked = Asked(tuple(prompt), sampling, max_tokens)
@@ -176,6 +181,8 @@ class ScriptedEngine:
             self.generating -= 1
             self.abandoned += not ended
             self._seen.append((*asked.prompt, *said))
+            if origin:
+                self._held[origin.conversation_id] = Held(origin, len(asked.prompt) + len(said))
             if not self.generating:
                 self.idle.set()
 
@@ -230,6 +237,15 @@ class ScriptedEngine:
         """Like llama.cpp: the longest beginning that was read before, the last token always anew."""
         longest = max((_same_beginning(prompt, seen) for seen in self._seen), default=0)
         return min(longest, len(prompt) - 1)
+
+    def held(self) -> tuple[Held, ...]:
+        return tuple(self._held.values())
+
+    async def save(self, conversation_id: str | None = None, *, new_share: float = 0.0) -> None:
+        self.saved.append(conversation_id)
+
+    def forget(self, conversation_id: str) -> None:
+        self._held.pop(conversation_id, None)
 
     async def aclose(self) -> None:
         self._alive = False

@@ -17,9 +17,32 @@ from fireside.client.routes import Sent
 from fireside.conversations import Conversation, ConversationPage, ReplyStatus, SearchHit, StoredMessage, Tree
 from fireside.errors import FiresideError, ModelNotFound, PersonaNotFound
 from fireside.events import Event, Finished, Progress, Started, Text
+from fireside.memories import Memories, Memory
 from fireside.messages import Defaults, Part, Receipt, Role, TextPart, Timings, Usage
 
 MODEL = "file:/models/small.gguf"
+
+
+class Remembered:
+    """The memories of a stand-in."""
+
+    def __init__(self) -> None:
+        self.kept: list[Memory] = []
+        self.on = False
+
+    async def all(self) -> Memories:
+        return Memories(self.on, tuple(self.kept))
+
+    async def switch(self, *, on: bool) -> Memories:
+        self.on = on
+        return await self.all()
+
+    async def add(self, text: str) -> Memory:
+        self.kept.append(Memory(f"m{len(self.kept)}", text, 0, 0))
+        return self.kept[-1]
+
+    async def forget(self, memory_id: str) -> None:
+        self.kept = [memory for memory in self.kept if memory.id != memory_id]
 
 
 class StandIn:
@@ -39,6 +62,7 @@ class StandIn:
         self.listed: tuple[Conversation, ...] = ()
         self.deleted: list[str] = []
         self.cards = [ModelCard(MODEL, "Small", "here", "Apache-2.0", 98_000_000, installed=True)]
+        self.memories = Remembered()
         self.people = [
             Persona("pirate", "You are a pirate.", first_message="Ahoy!", defaults=Defaults(you="Jack"))
         ]

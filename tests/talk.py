@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
+from sqlalchemy import update
+
 from fireside.assembly import Assembler
 from fireside.chat import Emit, Parts, Turn
 from fireside.conversations import Conversation, StoredMessage
@@ -15,6 +17,7 @@ from fireside.events import Cursor, Event, Progress, Text
 from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
 from fireside.replies import Replies
 from fireside.store import Store
+from fireside.store.schema import messages
 from scripted import ScriptedEngine, a_model
 
 PLAIN = Defaults(model="scripted", sampling=Sampling(seed=1))
@@ -55,11 +58,15 @@ class Talk:
     engine: ScriptedEngine
     file: ModelFile
     defaults: Defaults
+    assembler: Assembler = field(init=False)
     replies: Replies = field(init=False)
     conversation: Conversation = field(init=False)
+    prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """of replies, for tests that compare them"""
 
     def __post_init__(self) -> None:
-        parts = Parts(OneModel(self.file), OneEngine(self.engine), Assembler())
+        self.assembler = Assembler()
+        parts = Parts(OneModel(self.file), OneEngine(self.engine), self.assembler)
         self.replies = Replies(parts)
         self.conversation = self.store.create_conversation()
 
@@ -73,6 +80,11 @@ class Talk:
         assert reply.parent_id
         self.replies.start(reply, Turn(reply.parent_id, defaults), self.store)
         return reply
+
+    def pin(self, message_id: str) -> None:
+        """Pin a message, as its row says it."""
+        with self.store._database.writing() as connection:
+            connection.execute(update(messages).where(messages.c.id == message_id).values(pinned=True))
 
     def begin_again(self, reply: StoredMessage, continued: StoredMessage | None = None) -> StoredMessage:
         """Start a sibling of `reply`, one that goes on from `continued` if it is given."""

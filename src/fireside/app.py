@@ -6,44 +6,45 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from fireside.ahead import Ahead
 from fireside.assembly import Assembler
 from fireside.cards import ModelCard
-from fireside.chat import Draft, Emit, Parts, Turn
+from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
-from fireside.engines.protocol import ModelFile
-from fireside.engines.registry import find_engine
+from fireside.engines.registry import find_engine, find_key
 from fireside.errors import (
     BadReference,
     Conflict,
     EmptyMessage,
+    FiresideError,
     ModelDamaged,
     ModelNotFound,
     NoChat,
     NoTemplate,
     TooLarge,
 )
-from fireside.events import Progress
+from fireside.memory.snapshots import Snapshots
 from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
 from fireside.metrics import Metrics
+from fireside.model_files import ModelFiles
 from fireside.models.library import Library
-from fireside.models.sources import PullProgress
 from fireside.personas import Personas
 from fireside.replies import Replies
 from fireside.running import reasoning_of
 from fireside.settings import Home, Settings
 from fireside.store import Store
+from fireside.warmth import Forecast, Speeds
 
 MESSAGE_BYTES = 4_000_000
 UPLOAD = "import-"
 """how files begin that hold an import while it is read"""
-DEFAULT_CONTEXT = 8192
 ENGINE = "llamacpp"
 SEEDS = 2**32 - 1
 
@@ -54,7 +55,9 @@ class App:
     Temporary conversations live in a store of their own that never touches the disk.
     """
 
-    def __init__(self, settings: Settings, home: Home, store: Store, engines: Engines) -> None:
+    def __init__(
+        self, settings: Settings, home: Home, store: Store, engines: Engines, snapshots: Snapshots
+    ) -> None:
         self.settings = settings
         self.home = home
         self.store = store
@@ -62,9 +65,15 @@ class App:
         self.library = Library(home.models, os.environ)
         self.personas = Personas(home.personas)
         self.engines = engines
+        self.snapshots = snapshots
         self.metrics = Metrics()
-        self.files = ModelFiles(self)
-        self.replies = Replies(Parts(self.files, engines, Assembler()), ended=self._count)
+        self.files = ModelFiles(self.library, settings)
+        self.speeds = Speeds(home.speeds_file)
+        self.forecast = Forecast(engines, snapshots, self.speeds, find_key(ENGINE, settings))
+        assembler = Assembler(memories=settings.memories)
+        self.ahead = Ahead(engines, assembler)
+        parts = Parts(self.files, engines, assembler)
+        self.replies = Replies(parts, ended=self._count, stored=self.ahead.ended)
 
     @classmethod
     def open(cls, settings: Settings, home: Home, engines: Engines | None = None) -> App:
@@ -73,16 +82,25 @@ class App:
         store.interrupt_unfinished()
         for upload in home.data.glob(f"{UPLOAD}*"):
             upload.unlink()
-        return cls(settings, home, store, engines or Engines(find_engine(ENGINE), settings))
+        snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
+        engines = engines or Engines(find_engine(ENGINE, snapshots), settings)
+        return cls(settings, home, store, engines, snapshots)
 
     async def aclose(self) -> None:
-        """Interrupt what still runs, end the engines, close the stores."""
+        """Interrupt what still runs, end the engines (which save what they hold), close the stores."""
         await self.replies.drain(0)
+        await self.ahead.aclose()
         await self.engines.aclose()
+        await asyncio.to_thread(self.speeds.save)
         self.temporary.close()
         self.store.close()
 
     def _count(self, draft: Draft) -> None:
+        if draft.identity:
+            unread = draft.prompt_tokens - (draft.cached_tokens or 0)
+            self.speeds.measured(
+                draft.identity, unread=unread, seconds=draft.reading_s, load_ms=draft.load_ms
+            )
         first_ms = draft.timings.first_token_ms
         self.metrics.reply(draft.usage, None if first_ms is None else first_ms / 1000)
 
@@ -109,6 +127,19 @@ class App:
             conversation = store.conversation(conversation.id)
         return conversation
 
+    def with_warmth(self, conversation: Conversation) -> Conversation:
+        """Return the conversation with its warmth, where a model is here that would answer in it."""
+        store = self.temporary if conversation.temporary else self.store
+        try:
+            file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
+            last = store.message(conversation.head_id) if conversation.head_id else None
+        except FiresideError:  # a persona or a model that is gone; somebody who asks is told
+            return conversation
+        if file is None or last is None:
+            return conversation
+        warmth = self.forecast.of(conversation.id, file, last, lambda: store.branch(last.id))
+        return msgspec.structs.replace(conversation, warmth=warmth)
+
     async def delete_conversation(self, conversation_id: str, *, forever: bool) -> None:
         """Put a conversation into the trash, or delete it for good; what runs in it is stopped.
 
@@ -119,6 +150,10 @@ class App:
         await asyncio.gather(*(self.replies.stop(reply_id) for reply_id in running))
         forever = forever or store is self.temporary
         await asyncio.to_thread(store.delete_forever if forever else store.trash, conversation_id)
+        self.ahead.forget(conversation_id)
+        for engine in self.engines.alive:
+            engine.forget(conversation_id)
+        await asyncio.to_thread(self.snapshots.forget, conversation_id)
 
     def resolve(self, *over: Defaults) -> Defaults:
         """Return the settings' defaults, then the persona's, then each of `over`, in this order.
@@ -282,30 +317,6 @@ class App:
         return msgspec.structs.replace(resolved, model=card.reference)
 
 
-class ModelFiles:
-    """The models room as turns see it: a reference becomes a file that an engine can load."""
-
-    def __init__(self, app: App) -> None:
-        self._app = app
-
-    async def ensure(self, reference: str, emit: Emit) -> ModelFile:
-        library = self._app.library
-        card = await library.ensure(reference, progress_to(emit))
-        weights = await asyncio.to_thread(library.weights, card.reference)
-        limit = weights.context_length or DEFAULT_CONTEXT
-        wanted = self._app.settings.context_length or DEFAULT_CONTEXT
-        return ModelFile(
-            reference=card.reference,
-            path=weights.path,
-            identity=weights.identity,
-            context_length=min(wanted, limit),
-            has_template=weights.has_template,
-            pooling=weights.pooling,
-            cache_token_bytes=weights.dimensions.cache_token_bytes,
-            batch_token_bytes=weights.dimensions.batch_token_bytes,
-        )
-
-
 def check_writes(card: ModelCard) -> None:
     """Raise NoChat for a model that can't write."""
     if card.purpose == "chat":
@@ -316,15 +327,6 @@ def check_writes(card: ModelCard) -> None:
         hint="choose a model for chat; embeddings are made at /v1/embeddings and /api/embed",
         param="model",
     )
-
-
-def progress_to(emit: Emit) -> Callable[[PullProgress], None]:
-    """Return a callback that tells a download's progress as events."""
-
-    def tell(progress: PullProgress) -> None:
-        emit(Progress(progress.stage, progress.done_bytes, progress.total_bytes, "bytes"))
-
-    return tell
 
 
 def _named_by(message: StoredMessage) -> Defaults:

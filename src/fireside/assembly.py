@@ -1,4 +1,4 @@
-"""Puts a prompt together: fetches and tokenises what the window may hold, then asks `prompt` what fits.
+"""Puts a prompt together: the newest of a branch word for word, what is older as memory has it.
 
 Everything is tokenised once per engine and text; replies bring the ids that were really sampled.
 """
@@ -8,64 +8,51 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Protocol
 
 import msgspec
 
 from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Engine
-from fireside.errors import BadRequest, ContextLengthExceeded, NoTemplate
-from fireside.messages import PromptFormat, ReasoningPart, Receipt, Role
-from fireside.prompt import (
-    Budget,
-    Frame,
-    Sized,
-    frames_of,
-    make_receipt,
-    tellings,
-    transcript_content,
-    transcript_frames,
-    window_start,
-)
+from fireside.errors import ContextLengthExceeded
+from fireside.eviction import Eviction, Moved, Summarise
+from fireside.framing import Framing, Ids, Laid, Layout, layout_of
+from fireside.messages import ReasoningPart, Receipt, Role
+from fireside.past import History, Past, read_past
+from fireside.recalling import with_recall
 from fireside.tidy import THINK_BEGIN, control_tokens
+from fireside.window import Budget, Given, make_receipt
+
+__all__ = ["Assembler", "History", "Layout", "Prompt", "Ready", "layout_of"]
 
 REMEMBERED_TEXT, REMEMBERED_IN_ALL = 32_000, 1_000_000
 """characters"""
 
 
-class History(Protocol):
-    """What assembly needs of the store."""
-
-    def branch(self, message_id: str) -> tuple[StoredMessage, ...]: ...
-
-    def receipt(self, reply_id: str) -> Receipt | None: ...
-
-    def token_ids(self, message_ids: Sequence[str], identity: str) -> dict[str, tuple[int, ...]]: ...
-
-
-class Layout(msgspec.Struct, frozen=True):
-    """How a branch is laid out for a model: its system text, format and names."""
-
-    system: str | None
-    format: PromptFormat
-    me: str
-    you: str
-
-
 class Prompt(msgspec.Struct, frozen=True):
     """The ids to generate from, the receipt for them, and what the template's frames told."""
 
-    ids: tuple[int, ...]
+    ids: Ids
     receipt: Receipt
     control_tokens: tuple[str, ...] = ()
     reasoning: bool = False
 
 
-class Assembler:
-    """Assembles prompts and remembers tokenisations. One for a server's life."""
+class Ready(msgspec.Struct, frozen=True):
+    """What the next prompt of a branch will begin with, once its digest is stored."""
 
-    def __init__(self) -> None:
-        self._remembered: OrderedDict[tuple[str, str, bool], tuple[int, ...]] = OrderedDict()
+    ids: Ids
+    moved: Moved
+
+
+class Assembler:
+    """Assembles prompts and remembers tokenisations. One for a server's life.
+
+    `memories` says whether memories of other conversations are given, until somebody switches it.
+    """
+
+    def __init__(self, *, memories: bool = False) -> None:
+        self.memories = memories
+        self._remembered: OrderedDict[tuple[str, str, bool], Ids] = OrderedDict()
         self._remembered_size = 0
 
     async def assemble(
@@ -76,47 +63,67 @@ class Assembler:
         engine: Engine,
         *,
         max_tokens: int | None,
-        prefix: tuple[int, ...] = (),
+        prefix: Ids = (),
     ) -> Prompt:
         """Return the prompt for a reply to the last message of `branch`.
 
-        `prefix` is the beginning of a reply that goes on. ContextLengthExceeded when the last
-        message doesn't fit; NoTemplate when the model has none and `chat` format is asked for.
+        `prefix` is the beginning of a reply that goes on. Digest and quotes that it needs for the first
+        time are stored. ContextLengthExceeded when the last message doesn't fit; NoTemplate when
+        the model has none and `chat` format is asked for.
         """
-        work = _Work(self, history, layout, engine)
         budget = Budget.of(engine.info.context_length, max_tokens)
         whole, prefix = prefix, prefix[-(budget.prompt // 2) :]
         room = budget.prompt - len(prefix)
-        spoken = [message for message in branch if message.message.prompt_text.strip()]
-        start = await asyncio.to_thread(_previous_start, history, branch, spoken, budget.context_length)
-        contents = await work.newest_contents(spoken[start:], room)
-        kept = spoken[len(spoken) - len(contents) :]
-        full = len(kept) < len(spoken) - start
-        while True:
-            frames = await work.frames([message.role for message in kept])
-            head, sizes = await work.measure(frames, kept, contents)
-            _check_head(head, room)
-            at = window_start(sizes, room - head, full=full)
-            if at == 0:
-                break
-            kept, contents, full = kept[at:], contents[at:], False
-        ids = await work.join(frames, contents)
-        receipt = make_receipt(
-            [message.id for message in branch],
-            [message.id for message in kept],
-            context_length=budget.context_length,
-            prompt_tokens=len(ids) + len(prefix),
-            empty=len(branch) - len(spoken),
-            notes=_notes(kept, cut=len(whole) - len(prefix)),
-        )
+        work = _Work(history, Framing(self.tokenize, layout, engine), budget)
+        past = await work.past(branch, with_memories=self.memories)
+        past, laid = await work.fitted(past, room)
+        past, laid = await with_recall(history, work.framing, past, laid, budget=budget, room=room)
+        ids = await work.framing.join(laid)
+        given = _given(branch, past, cut=len(whole) - len(prefix))
         return Prompt(
             ids=(*ids, *prefix),
-            receipt=receipt,
-            control_tokens=control_tokens(frame.text for frame in frames),
-            reasoning=frames[-1].text.rstrip().endswith(THINK_BEGIN),
+            receipt=make_receipt(
+                [message.id for message in branch],
+                given,
+                context_length=budget.context_length,
+                prompt_tokens=len(ids) + len(prefix),
+            ),
+            control_tokens=control_tokens(frame.text for frame in laid.frames),
+            reasoning=laid.frames[-1].text.rstrip().endswith(THINK_BEGIN),
         )
 
-    async def tokenize(self, engine: Engine, text: str, *, special: bool) -> tuple[int, ...]:
+    async def ready(
+        self,
+        history: History,
+        branch: Sequence[StoredMessage],
+        layout: Layout,
+        engine: Engine,
+        *,
+        max_tokens: int | None,
+        summarise: Summarise | None = None,
+    ) -> Ready | None:
+        """Return what to make ready when `branch`, which ends in a reply, fills its window; else None.
+
+        Nothing is stored.
+        """
+        budget = Budget.of(engine.info.context_length, max_tokens)
+        work = _Work(history, Framing(self.tokenize, layout, engine), budget)
+        past = await work.past(branch, with_memories=self.memories)
+        if not past.window:
+            return None
+        laid = await work.laid(past, budget.compact_at)
+        if laid is not None and laid.total <= budget.compact_at:
+            return None
+        try:
+            moved = await work.moved(past, budget.prompt, summarise)
+        except ContextLengthExceeded:
+            return None
+        if moved is None or moved.past.digest is None or len(moved.past.window) == len(past.window):
+            return None
+        roles = [message.role for message in moved.past.kept]
+        return Ready(await work.framing.beginning(roles, moved.laid.contents), moved)
+
+    async def tokenize(self, engine: Engine, text: str, *, special: bool) -> Ids:
         """Return the ids of `text`, from memory when this engine's model has seen it lately."""
         key = (engine.info.identity, text, special)
         known = self._remembered.get(key)
@@ -127,7 +134,7 @@ class Assembler:
             self._remembered.move_to_end(key)
         return known
 
-    def _remember(self, key: tuple[str, str, bool], ids: tuple[int, ...]) -> None:
+    def _remember(self, key: tuple[str, str, bool], ids: Ids) -> None:
         """Keep a tokenisation, within a budget of characters; very long texts aren't worth it."""
         size = len(key[1])
         if size > REMEMBERED_TEXT:
@@ -142,141 +149,106 @@ class Assembler:
 class _Work:
     """One assembly: what all of its steps share."""
 
-    def __init__(self, assembler: Assembler, history: History, layout: Layout, engine: Engine) -> None:
-        self._assembler = assembler
+    def __init__(self, history: History, framing: Framing, budget: Budget) -> None:
         self._history = history
-        self._layout = layout
-        self._engine = engine
+        self.framing = framing
+        self._budget = budget
 
-    async def newest_contents(self, messages: Sequence[StoredMessage], room: int) -> list[tuple[int, ...]]:
-        """Return the ids of the newest messages, as many as could fit."""
-        window = messages[-max(1, room) :]
-        replies = [message.id for message in window if message.role is Role.ASSISTANT]
-        identity = self._engine.info.identity
+    async def past(self, branch: Sequence[StoredMessage], *, with_memories: bool) -> Past:
+        return await asyncio.to_thread(
+            read_past, self._history, branch, self._budget.context_length, with_memories=with_memories
+        )
+
+    async def fitted(self, past: Past, room: int) -> tuple[Past, Laid]:
+        """Return `past` as it fits into `room`, its window moved on where it must be.
+
+        Where something may have to be quoted before the question, there is room for it, if there can be.
+        """
+        for limit in dict.fromkeys((room - self._quoted_later(past), room)):
+            laid = await self.laid(past, limit)
+            if laid is not None:
+                return past, laid
+            try:
+                moved = await self.moved(past, limit)
+            except ContextLengthExceeded:
+                if limit == room:
+                    raise
+                continue
+            if moved is not None:
+                await self._store(moved)
+                return moved.past, moved.laid
+        raise ContextLengthExceeded(
+            f"the window of {self._budget.context_length} tokens has no room for this message",
+            hint="shorten it or the system text, or raise `context_length` if the model allows more",
+        )
+
+    def _quoted_later(self, past: Past) -> int:
+        """Return the tokens that are kept free for what is quoted before the question."""
+        if past.recall_of(past.window[-1]) or not (past.evicted or past.memories):
+            return 0
+        return self._budget.recall
+
+    async def _store(self, moved: Moved) -> None:
+        if moved.past.digest:
+            await asyncio.to_thread(self._history.memory.add_digest, moved.past.digest)
+
+    async def moved(self, past: Past, room: int, summarise: Summarise | None = None) -> Moved | None:
+        recalls = {key: value for key, value in past.recalls.items() if key != past.window[-1].id}
+        past = msgspec.structs.replace(past, recalls=recalls)
+        return await Eviction(self.framing, self._budget, room, self.contents).move(past, summarise)
+
+    async def laid(self, past: Past, room: int) -> Laid | None:
+        """Return what is kept as it is laid out; None when it takes more than `room`."""
+        contents = await self.contents(past, room)
+        if len(contents) < len(past.kept):
+            return None
+        laid = await self.framing.lay([message.role for message in past.kept], contents)
+        return laid if laid.total <= room else None
+
+    async def contents(self, past: Past, most: int | None) -> list[Ids]:
+        """Return the ids of the kept messages; with `most`, of the newest ones that could fit into it."""
+        kept, texts = past.kept, past.texts()
+        newest = kept[-max(1, most) :] if most is not None else kept
+        replies = [message.id for message in newest if message.role is Role.ASSISTANT]
+        identity = self.framing.engine.info.identity
         sampled = await asyncio.to_thread(self._history.token_ids, replies, identity)
-        contents: list[tuple[int, ...]] = []
+        contents: list[Ids] = []
         total = 0
-        for message in reversed(window):
-            ids = sampled.get(message.id) or await self._content(message.role, message.message.prompt_text)
+        for message, text in zip(reversed(newest), reversed(texts), strict=False):
+            as_said = text == message.message.prompt_text
+            ids = sampled.get(message.id) if as_said else None
+            ids = ids or await self.framing.content(message.role, text)
             total += len(ids)
-            if contents and total > room:
+            if most is not None and contents and total > most:
                 break
             contents.append(ids)
         return contents[::-1]
 
-    async def frames(self, roles: Sequence[Role]) -> tuple[Frame, ...]:
-        """Return the frames around the system text (if any) and messages of these roles."""
-        system = [] if self._layout.system is None else [Role.SYSTEM]
-        everyone = [*system, *roles]
-        if self._layout.format is PromptFormat.TRANSCRIPT:
-            return transcript_frames(everyone, me=self._layout.me, you=self._layout.you)
-        frames = frames_of(await self._render(everyone))
-        if [frame.index for frame in frames[:-1]] != list(range(len(everyone))):
-            raise BadRequest(
-                f"the chat template of {self._engine.info.model} drops or repeats messages",
-                hint="use another model, or `--format transcript`",
-            )
-        return frames
 
-    async def _render(self, roles: Sequence[Role]) -> str:
-        """Return what the template makes of `roles`.
-
-        Some templates refuse a system text, or a dialogue that the model begins (a persona's first
-        message): then the system text is told as a person's, or a greeting goes before.
-        """
-        refused: BadRequest | None = None
-        for messages in tellings(roles):
-            try:
-                return await self._engine.render(messages)
-            except NoTemplate:
-                raise
-            except BadRequest as error:
-                refused = refused or error
-        assert refused is not None  # noqa: S101 - there is always a first telling
-        raise refused
-
-    async def measure(
-        self,
-        frames: Sequence[Frame],
-        messages: Sequence[StoredMessage],
-        contents: Sequence[tuple[int, ...]],
-    ) -> tuple[int, list[Sized]]:
-        """Return the tokens that no message owns (system text, the reply's frame) and all sizes."""
-        framed = [len(await self._frame(frame)) for frame in frames]
-        system = 0 if self._layout.system is None else 1
-        head = framed[-1] + len(await self._bos()) + sum(framed[:system])
-        if self._layout.system is not None:
-            head += len(await self._content(Role.SYSTEM, self._layout.system))
-        sizes = [
-            Sized(message.id, message.role, len(ids) + frame)
-            for message, ids, frame in zip(messages, contents, framed[system:], strict=False)
-        ]
-        return head, sizes
-
-    async def join(self, frames: Sequence[Frame], contents: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-        """Return the whole prompt's ids."""
-        if self._layout.system is not None:
-            contents = [await self._content(Role.SYSTEM, self._layout.system), *contents]
-        ids = [*await self._bos()]
-        for frame in frames:
-            ids += await self._frame(frame)
-            if frame.index is not None:
-                ids += contents[frame.index]
-        return tuple(ids)
-
-    async def _bos(self) -> tuple[int, ...]:
-        """A template writes its own beginning of text; a transcript doesn't."""
-        return await self._engine.bos() if self._layout.format is PromptFormat.TRANSCRIPT else ()
-
-    async def _frame(self, frame: Frame) -> tuple[int, ...]:
-        """Names in a transcript's frames are people's text: no control tokens there."""
-        special = self._layout.format is PromptFormat.CHAT
-        return await self._assembler.tokenize(self._engine, frame.text, special=special)
-
-    async def _content(self, role: Role, text: str) -> tuple[int, ...]:
-        if self._layout.format is PromptFormat.TRANSCRIPT:
-            text = transcript_content(role, text)
-        return await self._assembler.tokenize(self._engine, text, special=False)
-
-
-def _check_head(head: int, room: int) -> None:
-    if head >= room:
-        raise ContextLengthExceeded(
-            f"the system text and its frame take {head} tokens; {room} are free for the whole prompt",
-            hint="shorten the system text, or raise `context_length` if the model allows more",
-            param="system",
-        )
-
-
-def _notes(kept: Sequence[StoredMessage], *, cut: int) -> list[str]:
-    """Return in plain words what the model isn't given of messages that count as included."""
+def _given(branch: Sequence[StoredMessage], past: Past, *, cut: int) -> Given:
+    """Return what the model is given, and in plain words what it isn't of messages that count as included."""
+    kept = past.kept
+    recalled = frozenset(quote.message_id for recall in past.shown for quote in recall.quotes)
     notes = []
+    if past.digest and past.digest.left_out:
+        facts = past.digest.left_out
+        notes.append(
+            f"the digest has no room for {facts} older {'fact' if facts == 1 else 'facts'}: recall finds them"
+        )
+    if unkept := sum(message.pinned and message.id not in recalled for message in past.evicted):
+        notes.append(
+            f"{unkept} pinned {'message has' if unkept == 1 else 'messages have'} no room word for word"
+        )
     if any(isinstance(part, ReasoningPart) for message in kept for part in message.parts):
         notes.append("the reasoning of earlier replies is left out")
     if cut:
         notes.append(f"the first {cut} tokens of the reply that goes on do not fit")
-    return notes
-
-
-def _previous_start(
-    history: History, branch: Sequence[StoredMessage], spoken: Sequence[StoredMessage], context_length: int
-) -> int:
-    """Return where, in `spoken`, the window of the branch's last answered turn began.
-
-    A smaller window than today's says nothing: what did not fit then may fit now.
-    """
-    for message in reversed(branch):
-        if message.receipt is None:
-            continue
-        receipt = history.receipt(message.id)
-        if receipt is None or not receipt.included or receipt.context_length < context_length:
-            return 0
-        return next((index for index, told in enumerate(spoken) if told.id == receipt.included[0]), 0)
-    return 0
-
-
-def layout_of(
-    system: str | None, prompt_format: PromptFormat | None, me: str | None, you: str | None
-) -> Layout:
-    """Return the layout with the names' defaults filled in."""
-    return Layout(system or None, prompt_format or PromptFormat.CHAT, me or "User", you or "Assistant")
+    spoken = {message.id for message in past.spoken}
+    return Given(
+        included=tuple(message.id for message in kept),
+        empty=frozenset(message.id for message in branch if message.id not in spoken),
+        digest=past.digest.text if past.digest else None,
+        recalled=recalled,
+        memories=tuple(dict.fromkeys(memory.id for recall in past.shown for memory in recall.memories)),
+        notes=tuple(notes),
+    )

@@ -19,10 +19,20 @@ import msgspec
 from fireside.assembly import Assembler, History, Layout, Prompt, layout_of
 from fireside.conversations import StoredMessage
 from fireside.engines.places import Place, Promise, Waiting
-from fireside.engines.protocol import Ended, Engine, Generated, LoadProgress, ModelFile, Piece, Reading
+from fireside.engines.protocol import (
+    Ended,
+    Engine,
+    Generated,
+    LoadProgress,
+    ModelFile,
+    Notice,
+    Origin,
+    Piece,
+    Reading,
+)
 from fireside.errors import EngineError, NoTemplate
 from fireside.events import Event, Progress, Reasoning, ReceiptReady, Text
-from fireside.messages import Defaults, FinishReason, PromptFormat, Role, Timings, Usage
+from fireside.messages import Defaults, FinishReason, PromptFormat, Receipt, Role, Timings, Usage
 from fireside.prompt import transcript_content
 from fireside.tidy import Cuts, Tidy, speaker_turns
 
@@ -80,9 +90,12 @@ class Draft:
 
     def __init__(self) -> None:
         self.begun_at = time.monotonic()
+        self.reading_at: float | None = None
         self.first_token_at: float | None = None
         self.last_token_at: float | None = None
         self.identity: str | None = None
+        self.file: ModelFile | None = None
+        self.load_ms: float | None = None
         self.prompt_tokens = 0
         self.cached_tokens: int | None = None
         self.completion_tokens = 0
@@ -94,6 +107,15 @@ class Draft:
         self.last_token_at = time.monotonic()
         self.first_token_at = self.first_token_at or self.last_token_at
         self.completion_tokens += tokens
+
+    def reads(self, cached_tokens: int) -> None:
+        self.cached_tokens = cached_tokens
+        self.reading_at = self.reading_at or time.monotonic()
+
+    @property
+    def reading_s(self) -> float:
+        """How long the engine read the prompt; 0 where it didn't say, or never ended."""
+        return self.first_token_at - self.reading_at if self.first_token_at and self.reading_at else 0.0
 
     @property
     def usage(self) -> Usage:
@@ -134,8 +156,8 @@ async def run_turn(
     """
     reference = turn.defaults.model or ""
     file = await parts.models.ensure(reference, emit)
-    draft.identity = file.identity
-    layout = _layout(turn.defaults)
+    draft.identity, draft.file = file.identity, file
+    layout = layout_of(turn.defaults)
     if layout.format is PromptFormat.CHAT and not file.has_template:
         raise NoTemplate(
             f"{reference} has no chat template: it was not made for dialogues",
@@ -152,13 +174,15 @@ async def run_turn(
     who = turn.branch[-1].conversation_id
     async with parts.engines.lease(file, loaded, who=who, waiting=queued, promise=promise) as engine:
         prompt = await _assemble(turn, parts.assembler, history, layout, engine, draft)
-        draft.prompt_tokens = prompt.receipt.prompt_tokens
-        emit(ReceiptReady(prompt.receipt))
+        draft.prompt_tokens, draft.load_ms = prompt.receipt.prompt_tokens, engine.info.load_ms
         draft.tidy = Tidy(_cuts(turn, layout, prompt))
         sampling, room = turn.defaults.sampling, engine.info.context_length - len(prompt.ids)
         limit = max(1, min(sampling.max_tokens or room, room))
-        async with aclosing(engine.generate(prompt.ids, sampling, max_tokens=limit)) as generated:
-            reason = await _stream(generated, draft, draft.tidy, emit)
+        origin = Origin(who, turn.question_id)
+        steps = engine.generate(prompt.ids, sampling, max_tokens=limit, origin=origin)
+        async with aclosing(steps) as generated:
+            first = await _tell_receipt(generated, prompt.receipt, emit)
+            reason = await _stream(first, generated, draft, draft.tidy, emit)
         _, rest = draft.tidy.kept_ids()
         with contextlib.suppress(EngineError):  # the reply is whole; its ids are found anew next time
             draft.rest_ids = await parts.assembler.tokenize(engine, rest, special=False)
@@ -189,16 +213,32 @@ async def _assemble(
     )
 
 
-async def _stream(generated: AsyncIterator[Generated], draft: Draft, tidy: Tidy, emit: Emit) -> FinishReason:
+async def _tell_receipt(generated: AsyncIterator[Generated], receipt: Receipt, emit: Emit) -> Generated:
+    """Tell the receipt, with what the engine notes before it begins; return the first step."""
+    reasons = [receipt.reason] if receipt.reason else []
+    try:
+        async for step in generated:
+            if not isinstance(step, Notice):
+                return step
+            reasons.append(step.text)
+    finally:
+        emit(ReceiptReady(msgspec.structs.replace(receipt, reason="; ".join(reasons) or None)))
+    return Ended("stop", receipt.prompt_tokens, None, 0)
+
+
+async def _stream(
+    first: Generated, generated: AsyncIterator[Generated], draft: Draft, tidy: Tidy, emit: Emit
+) -> FinishReason:
     """Pass on what is generated until the engine or `tidy` ends it."""
-    async for step in generated:
+    step: Generated | None = first
+    while step is not None:
         if isinstance(step, Piece):
             draft.took(len(step.ids))
             _show(tidy, step.text, step.ids, emit)
             if tidy.ended:
                 return tidy.ended
         elif isinstance(step, Reading):
-            draft.cached_tokens = step.cached_tokens
+            draft.reads(step.cached_tokens)
             emit(Progress("reading", step.done_tokens, step.prompt_tokens))
         elif isinstance(step, Ended):
             draft.cached_tokens = step.cached_tokens
@@ -206,6 +246,7 @@ async def _stream(generated: AsyncIterator[Generated], draft: Draft, tidy: Tidy,
             last = tidy.finish()
             _emit_text(last.reasoning, last.text, emit)
             return step.reason
+        step = await anext(generated, None)
     return "stop"
 
 
@@ -219,10 +260,6 @@ def _emit_text(reasoning: str, text: str, emit: Emit) -> None:
         emit(Reasoning(reasoning))
     if text:
         emit(Text(text))
-
-
-def _layout(defaults: Defaults) -> Layout:
-    return layout_of(defaults.system, defaults.format, defaults.me, defaults.you)
 
 
 def _cuts(turn: Turn, layout: Layout, prompt: Prompt) -> Cuts:

@@ -12,7 +12,8 @@
     │   └── BadReference        a model reference that can't be parsed
     ├── NotFound
     │   ├── ConversationNotFound, MessageNotFound, PersonaNotFound
-    │   └── ModelNotFound, KeyNotFound, SessionNotFound
+    │   ├── ModelNotFound, KeyNotFound, SessionNotFound
+    │   └── MemoryNotFound
     ├── Unauthorized            no key where one is needed, or a wrong one
     ├── Forbidden               foreign Host or Origin, a key without the scope, missing token
     ├── Conflict                what is asked doesn't fit the state things are in
@@ -117,6 +118,10 @@ class KeyNotFound(NotFound):
 
 class SessionNotFound(NotFound):
     code = "session_not_found"
+
+
+class MemoryNotFound(NotFound):
+    code = "memory_not_found"
 
 
 class Unauthorized(FiresideError):

@@ -163,7 +163,7 @@ class Receipt(msgspec.Struct, frozen=True):
 
     Each message id of the branch is in exactly one of `included` (word for word), `digested`
     and `omitted`; `recalled` repeats ids of the last two. `reason` says in plain words why
-    anything is not in `included`.
+    anything is not in `included`. `memories` are the ids of those that it was given.
     """
 
     context_length: int
@@ -174,6 +174,7 @@ class Receipt(msgspec.Struct, frozen=True):
     recalled: tuple[str, ...] = ()
     omitted: tuple[str, ...] = ()
     reason: str | None = None
+    memories: tuple[str, ...] = ()
 
 
 FinishReason = Literal["stop", "length", "repetition", "stopped", "error"]

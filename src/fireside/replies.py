@@ -30,10 +30,17 @@ log = logging.getLogger(__name__)
 class Replies:
     """All running replies of a server."""
 
-    def __init__(self, parts: Parts, *, ended: Callable[[Draft], None] = lambda draft: None) -> None:
-        """`ended` hears of every reply that came to an end, of whichever kind."""
+    def __init__(
+        self,
+        parts: Parts,
+        *,
+        ended: Callable[[Draft], None] = lambda draft: None,
+        stored: Callable[[Running], None] = lambda running: None,
+    ) -> None:
+        """`ended` hears of every reply that came to an end, `stored` of those that are on disk."""
         self._parts = parts
         self._ended = ended
+        self._stored = stored
         self._running: dict[str, Running] = {}
 
     @property
@@ -120,6 +127,7 @@ class Replies:
                 running.promise.end()
             self._ended(running.draft)
             await self._finish(running, outcome)
+            self._stored(running)
         except Exception:  # watchers must not wait for ever for an end that a fault of ours swallowed
             log.exception("the end of reply %s was not stored", running.id)
             running.emit(Failed(FiresideError.code, "the reply could not be stored", "see the server's log"))

@@ -68,10 +68,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads that read prompts; by default as many as the cores."""
     model_idle_s: Seconds = 600.0
     """An unused model is unloaded after this time."""
+    snapshots_bytes: Annotated[int, Meta(ge=0)] | None = None
+    """What may lie on the disk of what models have read, by default 5 % of what is free, at most 4 GB; 0 is
+    nothing."""
     server_idle_s: Seconds = 900.0
     """A server that a command started leaves after this time without anybody."""
     drain_s: Seconds = 10.0
     """How long a stopping server waits for running replies."""
+    memories: bool = False
+    """Whether conversations are given the memories that apply, until somebody switches them on or off."""
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     """What is worth a line on standard error; `info` writes one for every request."""
     language: str | None = None
@@ -100,6 +105,14 @@ class Home(msgspec.Struct, frozen=True):
     @property
     def backups(self) -> Path:
         return self.data / "backups"
+
+    @property
+    def speeds_file(self) -> Path:
+        return self.data / "speeds.json"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.data / "snapshots"
 
     @property
     def logs(self) -> Path:

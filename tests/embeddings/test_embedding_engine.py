@@ -15,7 +15,7 @@ from fireside.cards import Pooling
 from fireside.engines.llamacpp import LlamaCppEngine, start
 from fireside.engines.protocol import ModelFile
 from fireside.errors import ContextLengthExceeded
-from fireside.server.prompts import looked_up
+from fireside.server.relay import looked_up
 from fireside.settings import Settings
 
 MORE_THAN_A_BATCH = "word " * 300

@@ -162,7 +162,7 @@ async def test_a_seed_repeats_a_reply_to_a_long_prompt_whether_it_was_read_befor
 
 
 async def test_a_template_that_never_ends_is_cut_off(engine: LlamaCppEngine) -> None:
-    engine.answer_s = 0.0001
+    engine._wire.answer_s = 0.0001
     with pytest.raises(EngineCrashed, match="no answer"):
         await engine.render([said(Role.USER, "Hi")])
     assert not engine.alive
@@ -193,7 +193,7 @@ async def slots_in_use(engine: LlamaCppEngine) -> int:
     class Slot(msgspec.Struct):
         is_processing: bool
 
-    answer = await engine._ask("GET", "/slots")
+    answer = await engine._wire.ask("GET", "/slots")
     return sum(slot.is_processing for slot in msgspec.json.decode(answer, type=list[Slot]))
 
 
@@ -224,15 +224,17 @@ async def test_closing_a_reply_frees_its_slot_and_leaves_the_other_alone(
 
 async def test_without_its_key_nobody_gets_in(engine: LlamaCppEngine) -> None:
     for key in ("", "wrong"):
-        async with loopback.exchange(engine._address, "POST", "/completion", key=key, body=b"{}") as answer:
+        async with loopback.exchange(
+            engine._wire.address, "POST", "/completion", key=key, body=b"{}"
+        ) as answer:
             assert answer.status == 401
 
 
 async def test_the_key_is_nowhere_to_be_read(engine: LlamaCppEngine) -> None:
     process = Path(f"/proc/{engine.info.pid}")
-    assert engine._key.encode() not in (process / "cmdline").read_bytes()
-    assert engine._key.encode() not in (process / "environ").read_bytes()
-    secret = engine._key.removesuffix("-key")
+    assert engine._wire.key.encode() not in (process / "cmdline").read_bytes()
+    assert engine._wire.key.encode() not in (process / "environ").read_bytes()
+    secret = engine._wire.key.removesuffix("-key")
     assert not [line for line in engine._child.words() if secret[-4:] in line]
 
 

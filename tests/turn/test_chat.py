@@ -68,10 +68,10 @@ async def test_a_full_window_moves_on_and_the_receipt_says_so(make_talk: MakeTal
         receipt = talk.store.receipt(reply.id)
         assert receipt
         branch = [message.id for message in talk.store.branch(reply.id)][:-1]
-        assert sorted((*receipt.included, *receipt.omitted)) == sorted(branch)
+        assert sorted((*receipt.included, *receipt.digested)) == sorted(branch)
         assert receipt.prompt_tokens == len(talk.engine.asked[-1].prompt) <= 600
-        assert bool(receipt.omitted) == bool(receipt.reason)
-        starts.append(len(receipt.omitted))
+        assert bool(receipt.digested) == bool(receipt.reason) == bool(receipt.digest)
+        starts.append(len(receipt.digested))
     assert starts[-1] > 0
     assert len(set(starts)) < len([start for start in starts if start]), "the window moves in large steps"
 
@@ -165,11 +165,11 @@ async def test_a_larger_window_takes_up_again_what_did_not_fit(make_talk: MakeTa
         reply = await talk.ask(f"{turn}: " + "x" * 40)
     before = talk.store.receipt(reply.id)
     assert before
-    assert before.omitted
+    assert before.digested
     talk.engine._info = msgspec.structs.replace(talk.engine.info, context_length=8192)
     receipt = talk.store.receipt((await talk.ask("And now?")).id)
     assert receipt
-    assert receipt.omitted == ()
+    assert receipt.digested == ()
 
 
 async def test_a_reply_that_filled_the_window_goes_on(make_talk: MakeTalk) -> None:

@@ -23,6 +23,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "ask": ("fireside.cli.ask:ask", _("Ask one question and print the reply.")),
     "chats": ("fireside.cli.chats:chats", _("List, search, export, import and delete chats.")),
     "personas": ("fireside.cli.personas:personas", _("List, show, create, edit and remove personas.")),
+    "memories": ("fireside.cli.memories:memories", _("Show and change what every chat remembers.")),
     "models": ("fireside.cli.models:models", _("List, show, fetch and remove models.")),
     "keys": ("fireside.cli.keys:keys", _("Make, list and remove the keys that let others in.")),
     "open": ("fireside.cli.server:open_page", _("Open the page in a browser.")),

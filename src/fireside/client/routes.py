@@ -25,6 +25,7 @@ from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Persona, Scope
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
 from fireside.client.launch import OnStart, ensure_server, find_again
+from fireside.client.memories import MemoryRoutes
 from fireside.client.sse import ServerSentEvent
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
 from fireside.errors import from_code
@@ -105,6 +106,7 @@ class AsyncClient:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.memories = MemoryRoutes(connection)
 
     @property
     def address(self) -> str:

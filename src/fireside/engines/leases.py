@@ -16,6 +16,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 
@@ -84,6 +85,8 @@ class Engines:
         """who takes no newcomers any more, to make that room"""
         self._crashes = Crashes(clock)
         self._starts = 0
+        self._spare: set[asyncio.Task[Any]] = set()
+        """who use an engine while nobody else does"""
         self._changed = asyncio.Event()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -121,6 +124,24 @@ class Engines:
         line = self._queue.line(loaded.key) if loaded else Line()
         return self._queue.promise(line, who, free=loaded.free if loaded else self._settings.slots)
 
+    @asynccontextmanager
+    async def spare(self, model: ModelFile) -> AsyncIterator[Engine | None]:
+        """Give the engine of `model` where it is loaded and nobody uses or waits for any; else None.
+
+        It takes no place: whoever asks for one has it at once, and the task in this block is cancelled.
+        """
+        loaded = self._wanted.get(key_of(model))
+        busy = self._closed or self._asked or any(other.users for other in self._wanted.values())
+        task = asyncio.current_task()
+        if busy or task is None or loaded is None or loaded.engine is None or not loaded.engine.alive:
+            yield None
+            return
+        self._spare.add(task)
+        try:
+            yield loaded.engine
+        finally:
+            self._spare.discard(task)
+
     def keep(self, reference: str, idle_s: float) -> None:
         """Keep a loaded model for `idle_s` seconds after its last use; 0 unloads it once nobody uses it."""
         for loaded in list(self._wanted.values()):
@@ -129,6 +150,12 @@ class Engines:
                 if loaded.idling:
                     loaded.idling.cancel()
                     self._begin_to_idle(loaded)
+
+    @property
+    def alive(self) -> tuple[Engine, ...]:
+        """The loaded engines."""
+        engines = [loaded.engine for loaded in list(self._wanted.values())]
+        return tuple(engine for engine in engines if engine is not None and engine.alive)
 
     @property
     def queued(self) -> int:
@@ -149,6 +176,7 @@ class Engines:
     async def aclose(self) -> None:
         """End every engine, used or not; whoever waits is told."""
         self._closed = True
+        self._end_spare_use()
         loads = [loaded.load for loaded in self._wanted.values() if loaded.load]
         for load in loads:
             load.cancel()
@@ -158,6 +186,10 @@ class Engines:
             self._remove(loaded)
         while self._ending:
             await asyncio.gather(*self._ending)
+
+    def _end_spare_use(self) -> None:
+        for task in self._spare:
+            task.cancel()
 
     # -- the queue
 
@@ -171,6 +203,7 @@ class Engines:
     ) -> _Asked:
         if self._closed:
             raise _stopping()
+        self._end_spare_use()
         loaded = self._wanted.get(key_of(model))
         at_once = loaded is not None and loaded.engine is not None and loaded.free > 0
         ticket = self._queue.join(key_of(model), who, waiting, at_once=at_once, promise=promise)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import importlib.metadata
 import re
 import secrets
 import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing
+from contextlib import aclosing
 from typing import Literal
 
 import msgspec
@@ -17,13 +19,26 @@ from fireside.engines import loopback, machine
 from fireside.engines.child import Child
 from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
 from fireside.engines.llamacpp_refusals import refusal
-from fireside.engines.llamacpp_stream import EventReader, Pieces, failure_in
-from fireside.engines.protocol import EngineInfo, Generated, LoadProgress, ModelFile, Piece, Reading
-from fireside.engines.seen import Seen
+from fireside.engines.llamacpp_slots import SlotKeeper, state_key
+from fireside.engines.llamacpp_stream import Use
+from fireside.engines.llamacpp_wire import Wire
+from fireside.engines.protocol import (
+    Ended,
+    EngineInfo,
+    Generated,
+    Held,
+    LoadProgress,
+    ModelFile,
+    Origin,
+    Reading,
+    Vault,
+)
+from fireside.engines.slots import Slots
 from fireside.errors import (
     BadRequest,
     EngineCrashed,
     EngineError,
+    FiresideError,
     ModelDamaged,
     NoTemplate,
 )
@@ -36,16 +51,15 @@ TILE_ROWS = 64
 """From this many tokens at once llama.cpp's CPU attention takes another path (`flash_attn_ext_tiled`
 in ggml-cpu/ops.cpp), whose rounding differs: a prompt's last token is kept out of it by being read
 alone, so that a seed gives the same reply whether the prompt was read now or before."""
-SEQUENCES_SEEN = 8
-ANSWER_S = 120.0
-"""for rendering and tokenizing; a template that takes longer never ends"""
+SAVING_S = 20.0
+"""for saving what is held before the engine ends"""
 SPELLED = 10_000
-DYING_S = 5.0
-"""longer than a system takes to clear away a process whose connections are already closed"""
 PROMPT_CACHE_MIB = 512
 
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 _OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
+_UNCUTTABLE = re.compile(r"is_swa_any\s*= 1|llama_memory_(recurrent|hybrid)")
+"""what it says of models whose states can't be cut: a sliding window, a recurrent memory"""
 _REASONING = re.compile(r"<think>|enable_thinking")
 _BRANDS = {"NVIDIA": "CUDA", "AMD": "ROCm or Vulkan", "Apple": "Metal"}
 
@@ -71,28 +85,34 @@ class _Tokens(msgspec.Struct):
     tokens: tuple[int, ...]
 
 
+def key_today(model: ModelFile, settings: Settings) -> str:
+    """Return the key that states of `model` have which an engine would save now."""
+    return state_key(model, settings, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
+
+
 async def start(
     model: ModelFile,
     settings: Settings,
     progress: LoadProgress | None = None,
     *,
+    vault: Vault | None = None,
     command: Sequence[str] = COMMAND,
     patience_s: float = PATIENCE_S,
 ) -> LlamaCppEngine:
-    """Load `model` in a child process and return its engine.
+    """Load `model` in a child process and return its engine, which keeps in `vault` what it has read.
 
     EngineUnavailable where it can't run here, ModelDamaged where the file can't be loaded,
     EngineOutOfMemory where it doesn't fit. A load without progress for `patience_s` is ended.
     """
     began = time.monotonic()
-    task = _task(model, settings)
+    task = _task(model, settings, vault)
     child = await Child.start(
         command, machine.child_environment(), first_line=msgspec.json.encode(task) + b"\n", secret=task.key
     )
     try:
         prepared, listening = await _hear(child, model, patience_s, progress)
-        engine = LlamaCppEngine(child, loopback.Address.parse(listening.address), task.key)
-        await engine.introduce(model, settings, prepared, began)
+        engine = LlamaCppEngine(child, Wire(child, loopback.Address.parse(listening.address), task.key))
+        await engine.introduce(model, settings, prepared, began, vault)
     except BaseException:
         await child.aclose()
         raise
@@ -101,7 +121,7 @@ async def start(
     return engine
 
 
-def _task(model: ModelFile, settings: Settings) -> Task:
+def _task(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
     cores = machine.usable_cores()
     return Task(
         path=str(model.path.absolute()),
@@ -113,6 +133,7 @@ def _task(model: ModelFile, settings: Settings) -> Task:
         prompt_threads=settings.prompt_threads or cores,
         prompt_cache_mib=0 if model.pooling else PROMPT_CACHE_MIB,
         pooling=model.pooling,
+        slot_save_path=str(vault.folder.absolute()) if vault and vault.enabled else None,
     )
 
 
@@ -140,23 +161,28 @@ async def _hear(
 class LlamaCppEngine:
     """A model loaded by llama.cpp; made by `start`."""
 
-    answer_s = ANSWER_S
-
-    def __init__(self, child: Child, address: loopback.Address, key: str) -> None:
+    def __init__(self, child: Child, wire: Wire) -> None:
         self._child = child
-        self._address = address
-        self._key = key
+        self._wire = wire
         self._info: EngineInfo | None = None
         self._bos: tuple[int, ...] | None = None
-        self._seen = Seen(SEQUENCES_SEEN)
+        self._slots: SlotKeeper | None = None
         self._spelled: dict[tuple[str, int, int], tuple[int, ...]] = {}
 
-    async def introduce(self, model: ModelFile, settings: Settings, prepared: Prepared, began: float) -> None:
+    async def introduce(
+        self,
+        model: ModelFile,
+        settings: Settings,
+        prepared: Prepared,
+        began: float,
+        vault: Vault | None = None,
+    ) -> None:
         """Find out what was really loaded."""
-        slots = msgspec.json.decode(await self._ask("GET", "/slots"), type=list[_Slot])
-        known = msgspec.json.decode(await self._ask("GET", "/props"), type=_Properties)
+        slots = msgspec.json.decode(await self._wire.ask("GET", "/slots"), type=list[_Slot])
+        known = msgspec.json.decode(await self._wire.ask("GET", "/props"), type=_Properties)
         held = min((slot.n_ctx for slot in slots), default=0)
-        device = _device(prepared, self._child.words())
+        words = self._child.words()
+        device = _device(prepared, words)
         self._info = EngineInfo(
             engine="llamacpp",
             model=model.reference,
@@ -172,12 +198,25 @@ class LlamaCppEngine:
             notices=_notices(device),
             takes_tools=model.has_template and known.chat_template_caps.supports_tools,
             reasons=model.has_template and bool(_REASONING.search(known.chat_template)),
+            cuttable=not any(_UNCUTTABLE.search(line) for line in words),
+        )
+        self._slots = SlotKeeper(
+            self._wire.ask_about_slots,
+            Slots(len(slots), cuttable=self._info.cuttable),
+            key=state_key(model, settings, prepared.build),
+            model=model.reference,
+            vault=vault,
         )
 
     @property
     def info(self) -> EngineInfo:
         assert self._info is not None  # noqa: S101 - `start` introduces every engine
         return self._info
+
+    @property
+    def _keeper(self) -> SlotKeeper:
+        assert self._slots is not None  # noqa: S101 - `start` introduces every engine
+        return self._slots
 
     @property
     def alive(self) -> bool:
@@ -192,7 +231,7 @@ class LlamaCppEngine:
             )
         turns = [{"role": message.role.value, "content": message.prompt_text} for message in messages]
         try:
-            body = await self._ask("POST", "/apply-template", msgspec.json.encode({"messages": turns}))
+            body = await self._wire.ask("POST", "/apply-template", msgspec.json.encode({"messages": turns}))
         except EngineError as error:
             if isinstance(error, EngineCrashed):
                 raise
@@ -204,7 +243,7 @@ class LlamaCppEngine:
 
     async def tokenize(self, text: str, *, special: bool, whole: bool = False) -> tuple[int, ...]:
         asked = {"content": text, "parse_special": special, "add_special": whole}
-        answer = await self._ask("POST", "/tokenize", msgspec.json.encode(asked))
+        answer = await self._wire.ask("POST", "/tokenize", msgspec.json.encode(asked))
         return msgspec.json.decode(answer, type=_Tokens).tokens
 
     async def bos(self) -> tuple[int, ...]:
@@ -217,57 +256,39 @@ class LlamaCppEngine:
         return self._bos
 
     async def generate(
-        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
+        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int, origin: Origin | None = None
     ) -> AsyncGenerator[Generated, None]:
-        cached: int | None = None
-        if self._seen.unread(prompt) >= TILE_ROWS:
-            reading = Pieces(self._recover, len(prompt))
-            async with aclosing(self._stream(_completion(prompt[:-1], sampling, 0), reading)) as events:
-                async for event in events:
-                    if isinstance(event, Reading):
-                        yield event
-            cached = reading.cached
-        pieces = Pieces(self._recover, len(prompt), cached=cached)
-        said: list[int] = []
+        taken = await self._keeper.take(prompt, origin)
+        use = Use(self._recover, prompt, taken.slot.number if taken.slot else None, taken.reusable)
         try:
-            async with aclosing(self._stream(_completion(prompt, sampling, max_tokens), pieces)) as events:
+            for notice in taken.notices:
+                yield notice
+            unread = self._keeper.unread(prompt) if use.slot is None else len(prompt) - use.read
+            if max_tokens == 0 or unread >= TILE_ROWS:
+                to_read = prompt if max_tokens == 0 else prompt[:-1]
+                asked = _completion(to_read, sampling, 0, use.slot)
+                async with aclosing(self._wire.stream(asked, use.pieces)) as events:
+                    async for event in events:
+                        if isinstance(event, Reading):
+                            use.count(event)
+                            yield event
+            if max_tokens == 0:
+                yield Ended("length", len(prompt), use.pieces.cached, 0)
+                return
+            asked = _completion(prompt, sampling, max_tokens, use.slot)
+            async with aclosing(self._wire.stream(asked, use.go_on())) as events:
                 async for event in events:
-                    if isinstance(event, Piece):
-                        said.extend(event.ids)
+                    use.count(event)
                     yield event
         finally:
-            self._seen.add((*prompt, *said))
-
-    async def _stream(self, asked: bytes, pieces: Pieces) -> AsyncGenerator[Generated, None]:
-        reader = EventReader()
-        try:
-            async with self._exchange("POST", "/completion", asked) as response:
-                if response.status != 200:
-                    raise failure_in(response.status, await response.read())
-                async with aclosing(response.pieces()) as body:
-                    async for data in body:
-                        for event in reader.feed(data):
-                            for generated in await pieces.read(event):
-                                yield generated
-        except loopback.Broken as error:
-            raise await self._cut_off() from error
-        if not pieces.ended:
-            raise await self._cut_off()
+            self._keeper.give_back(use.slot, use.ids, taken.origin)
 
     async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
-        reader = EventReader()
-        try:
-            async with self._exchange("POST", path, body) as response:
-                if response.status != 200:
-                    raise failure_in(response.status, await response.read())
-                async with aclosing(response.pieces()) as pieces:
-                    async for data in pieces:
-                        for event in reader.feed(data):
-                            yield event
-            if plain := reader.left():
-                yield plain
-        except loopback.Broken as error:
-            raise await self._cut_off() from error
+        takes_slot = not path.endswith("/input_tokens")
+        passing = self._keeper.stranger() if takes_slot else contextlib.nullcontext()
+        async with passing, aclosing(self._wire.relay(path, body)) as events:
+            async for data in events:
+                yield data
 
     async def _recover(self, text: str, count: int, last: int) -> tuple[int, ...]:
         """Return the ids that spell `text`; `count` and `last` are what is known about them.
@@ -285,42 +306,32 @@ class LlamaCppEngine:
             self._spelled[asked] = usual[-count:] if fits else usual
         return self._spelled[asked]
 
-    async def _ask(self, method: str, path: str, body: bytes = b"") -> bytes:
-        try:
-            async with asyncio.timeout(self.answer_s), self._exchange(method, path, body) as response:
-                answer = await response.read()
-                if response.status != 200:
-                    raise failure_in(response.status, answer)
-                return answer
-        except TimeoutError:
-            await self._child.aclose()
-            raise EngineCrashed(
-                f"the engine gave no answer for {self.answer_s:g} seconds and was ended",
-                hint="ask again, or choose another model: this one's template may never end",
-            ) from None
-        except loopback.Broken as error:
-            raise await self._cut_off() from error
+    def held(self) -> tuple[Held, ...]:
+        return self._keeper.held()
 
-    def _exchange(
-        self, method: str, path: str, body: bytes
-    ) -> AbstractAsyncContextManager[loopback.Response]:
-        return loopback.exchange(self._address, method, path, key=self._key, body=body)
+    async def save(self, conversation_id: str | None = None, *, new_share: float = 0.0) -> None:
+        await self._keeper.save(conversation_id, new_share)
 
-    async def _cut_off(self) -> EngineError:
-        """Return why an answer broke off. An engine that lives on is left to its other users."""
-        if await self._child.gone_within(DYING_S):
-            return await self._child.death()
-        return EngineError("the engine broke off its answer", hint="ask again")
+    def forget(self, conversation_id: str) -> None:
+        self._keeper.forget(conversation_id)
 
     async def aclose(self) -> None:
+        if self._slots and self.alive:
+            with contextlib.suppress(FiresideError, TimeoutError):
+                async with asyncio.timeout(SAVING_S):
+                    await self._slots.save()
         await self._child.aclose()
+        if self._slots:
+            await self._slots.settled()
 
 
-def _completion(prompt: Sequence[int], sampling: Sampling, max_tokens: int) -> bytes:
+def _completion(prompt: Sequence[int], sampling: Sampling, max_tokens: int, slot: int | None) -> bytes:
     """Return the request. What `sampling` leaves open is the engine's choice."""
     chosen = {name: value for name, value in msgspec.structs.asdict(sampling).items() if value is not None}
     for not_ours in ("stop", "max_tokens"):
         chosen.pop(not_ours, None)
+    if slot is not None:
+        chosen["id_slot"] = slot
     return msgspec.json.encode(
         chosen
         | {

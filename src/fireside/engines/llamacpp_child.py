@@ -35,6 +35,8 @@ class Task(msgspec.Struct, frozen=True):
     prompt_cache_mib: int
     pooling: Pooling | None
     """for embeddings; None for a model that writes"""
+    slot_save_path: str | None = None
+    """the folder for the states of slots; nothing is saved without one"""
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
@@ -61,6 +63,8 @@ Answer = Prepared | Listening | Refused
 
 def main() -> None:
     machine.tie_to_parent()
+    # What it writes holds what people said.
+    os.umask(0o077)
     answers = _claim_stdout()
     line = sys.stdin.buffer.readline()
     if not line:
@@ -127,6 +131,8 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     params.cpuparams_batch.n_threads = task.prompt_threads
     params.cache_idle_slots = False
     params.cache_ram_mib = task.prompt_cache_mib
+    if task.slot_save_path:
+        params.slot_save_path = task.slot_save_path + os.sep
     params.use_jinja = True
     # With n_ctx given it never shrinks the context: it only decides how many layers a graphics
     # processor takes. On the CPU it changes nothing and costs a fifth of the load.

@@ -9,7 +9,7 @@ turn is streamed with an empty text before the last event.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import msgspec
 
@@ -46,6 +46,7 @@ class Chunk(msgspec.Struct):
 
     content: str = ""
     tokens: tuple[int, ...] = ()
+    id_slot: int = -1
     stop: bool = False
     tokens_predicted: int = 0
     tokens_evaluated: int = 0
@@ -96,11 +97,15 @@ class Pieces:
     `cached` is given where an earlier request has just read the prompt: it is what that one found.
     """
 
-    def __init__(self, recover: Recover, prompt_tokens: int, *, cached: int | None = None) -> None:
+    def __init__(
+        self, recover: Recover, prompt_tokens: int, *, cached: int | None = None, slot: int | None = None
+    ) -> None:
         self._recover = recover
         self._prompt_tokens = prompt_tokens
         self._cached_before = cached
         self.cached = cached
+        self.slot = slot
+        """which one it was; told at the end only"""
         self._told = 0
         self.ended = False
         self._held: tuple[int, ...] = ()
@@ -140,6 +145,7 @@ class Pieces:
 
     def _ending(self, chunk: Chunk) -> tuple[Generated, ...]:
         self.ended = True
+        self.slot = chunk.id_slot if chunk.id_slot >= 0 else None
         limit = chunk.stop_type == "limit"
         # Behind half a character the token that ends the turn isn't streamed: it is counted only.
         ends_turn = not limit and chunk.tokens_predicted == self._told
@@ -153,6 +159,42 @@ class Pieces:
             completion_tokens=chunk.tokens_predicted,
         )
         return (Piece(chunk.content, held), ended) if chunk.content or held else (ended,)
+
+
+class Use:
+    """One prompt's use of a slot: which one it is, and which ids it holds by now."""
+
+    def __init__(
+        self, recover: Recover, prompt: Sequence[int], slot: int | None, reusable: int | None
+    ) -> None:
+        self._recover = recover
+        self._prompt = prompt
+        self._slot = slot
+        self.read = reusable or 0
+        self._said: list[int] = []
+        self.pieces = Pieces(recover, len(prompt))
+
+    @property
+    def slot(self) -> int | None:
+        return self.pieces.slot if self._slot is None else self._slot
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return (*self._prompt[: self.read], *self._said)
+
+    def go_on(self) -> Pieces:
+        """Return what reads the next request's answer; what was found in the cache stays the first's."""
+        self.pieces = Pieces(
+            self._recover, len(self._prompt), cached=self.pieces.cached, slot=self.pieces.slot
+        )
+        return self.pieces
+
+    def count(self, event: Generated) -> None:
+        if isinstance(event, Reading):
+            self.read = event.done_tokens
+        elif isinstance(event, Piece):
+            self.read = len(self._prompt)
+            self._said.extend(event.ids)
 
 
 def as_error(fault: Fault) -> FiresideError:

@@ -49,6 +49,9 @@ class EngineInfo(msgspec.Struct, frozen=True):
     """whether the model's template knows calls of functions"""
     reasons: bool = False
     """whether its template knows thoughts before an answer"""
+    cuttable: bool = True
+    """whether what it has read can be cut to any beginning; a sliding window or a recurrent memory can't be:
+    they go on from their end, or from a checkpoint that the engine made"""
 
 
 class Reading(msgspec.Struct, frozen=True):
@@ -78,7 +81,58 @@ class Ended(msgspec.Struct, frozen=True):
     completion_tokens: int
 
 
-Generated = Reading | Piece | Ended
+class Notice(msgspec.Struct, frozen=True):
+    """Something that a person must be told of this generation; comes before everything else."""
+
+    text: str
+
+
+Generated = Notice | Reading | Piece | Ended
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """Whose prompt it is: the conversation, and the last message in it.
+
+    Without `keep` what is read for it never leaves the engine's memory, whatever the vault keeps.
+    """
+
+    conversation_id: str
+    message_id: str
+    keep: bool = True
+
+
+class Held(msgspec.Struct, frozen=True):
+    """What an engine still has of a conversation, in tokens that it has read."""
+
+    origin: Origin
+    tokens: int
+
+
+class Vault(Protocol):
+    """What an engine needs of the snapshots room; see `memory.snapshots.Snapshots`."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def enabled(self) -> bool: ...
+
+    @property
+    def limit_bytes(self) -> int: ...
+
+    def keeps(self, conversation_id: str) -> bool: ...
+
+    def longest(self, key: str, ids: bytes, *, whole: bool) -> tuple[str, bytes, int] | None: ...
+
+    def sound(self, name: str) -> bool: ...
+
+    def path(self, name: str) -> str: ...
+
+    def drop(self, name: str) -> None: ...
+
+    def keep(
+        self, made: Path, *, key: str, model: str, conversation_id: str, message_id: str, ids: bytes
+    ) -> bool: ...
 
 
 class Engine(Protocol):
@@ -110,12 +164,29 @@ class Engine(Protocol):
         ...
 
     def generate(
-        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int
+        self, prompt: Sequence[int], sampling: Sampling, *, max_tokens: int, origin: Origin | None = None
     ) -> AsyncGenerator[Generated, None]:
         """Generate after `prompt`. `sampling.stop` and `sampling.max_tokens` are the caller's business.
 
-        Closing the iterator (`aclose`) frees the engine's slot within 2 seconds.
+        With `max_tokens=0` it is only read. What is read for an `origin` is held as that conversation's,
+        and may be saved; without one it is nobody's. Closing the iterator (`aclose`) frees the engine's
+        slot within 2 seconds.
         """
+        ...
+
+    def held(self) -> tuple[Held, ...]:
+        """Return what conversations would find read already; empty for engines that don't tell."""
+        ...
+
+    async def save(self, conversation_id: str | None = None, *, new_share: float = 0.0) -> None:
+        """Save on disk what is held of a conversation (by default of all) and isn't there yet.
+
+        Only where at least `new_share` of it is new. Harmless where nothing can be saved, or is in use.
+        """
+        ...
+
+    def forget(self, conversation_id: str) -> None:
+        """Hold nothing as this conversation's any more."""
         ...
 
     def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:

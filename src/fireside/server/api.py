@@ -30,6 +30,7 @@ from fireside.server.routes import (
     docs,
     keys,
     maintenance,
+    memories,
     metrics,
     models,
     page,
@@ -57,7 +58,7 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
     api.state.door = Door(Keys(app.store.keys, ended=activity.ongoing.end_those_of), runtime.token, Guesses())
     api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
     errors.install(api)
-    for room in (maintenance, metrics, conversations, replies, models, keys, sessions, docs, page):
+    for room in (maintenance, metrics, conversations, replies, memories, models, keys, sessions, docs, page):
         api.include_router(room.router)
     for router in (*OPENAI, anthropic.router, *OLLAMA):
         api.include_router(router)

@@ -20,8 +20,7 @@ from fireside.errors import BadRequest, ContextLengthExceeded, NoEmbeddings
 from fireside.messages import Usage
 from fireside.metrics import Metrics
 from fireside.server.openai.asking import LONGEST_TOKEN
-from fireside.server.prompts import looked_up
-from fireside.server.relay import names_the_default, reference_of
+from fireside.server.relay import looked_up, names_the_default, reference_of
 
 Text = str | tuple[int, ...]
 """what people wrote, or the ids of its tokens as they are"""

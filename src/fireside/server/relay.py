@@ -8,9 +8,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
+import msgspec
+
 from fireside.app import App, check_writes
 from fireside.engines.protocol import Engine, EngineInfo
-from fireside.errors import ModelNotFound
+from fireside.errors import EngineError, ModelNotFound
 from fireside.metrics import Heard, Metrics
 from fireside.server.callers import Caller
 
@@ -72,6 +74,25 @@ async def relayed(
             yield data
 
 
+class _Tokens(msgspec.Struct):
+    input_tokens: int
+
+
+async def counted(engine: Engine, path: str, body: object) -> int:
+    """Return how many tokens the prompt of a request has, as the model's template writes it."""
+    sent = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    data = await looked_up(engine, f"{path}/input_tokens", sent)
+    return msgspec.json.decode(data, type=_Tokens).input_tokens
+
+
+async def looked_up(engine: Engine, path: str, body: bytes) -> bytes:
+    """Return the one answer of a route of the engine that generates nothing."""
+    async with aclosing(engine.relay(path, body)) as answers:
+        async for data in answers:
+            return data
+    raise EngineError("the engine gave no answer", hint="ask again")
+
+
 class _Counted:
     """An engine whose relayed answers are counted."""
 
@@ -83,6 +104,9 @@ class _Counted:
         self.tokenize = engine.tokenize
         self.bos = engine.bos
         self.generate = engine.generate
+        self.held = engine.held
+        self.save = engine.save
+        self.forget = engine.forget
         self.aclose = engine.aclose
 
     @property

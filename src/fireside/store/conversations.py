@@ -17,7 +17,16 @@ from fireside.messages import Defaults
 from fireside.store import search
 from fireside.store.ids import Ids, now_ms
 from fireside.store.rows import CONVERSATION, conversation_of, to_json, whole_characters
-from fireside.store.schema import KEPT, TRASHED, conversations, journal, messages, sampled
+from fireside.store.schema import (
+    KEPT,
+    TRASHED,
+    conversations,
+    digests,
+    journal,
+    messages,
+    recalls,
+    sampled,
+)
 from fireside.store.titles import one_line
 
 _LARGEST_PAGE = 500
@@ -200,8 +209,8 @@ def delete_forever(connection: Connection, conversation_id: str) -> None:
     search.forget_title(connection, conversation_id)
     search.forget_messages(connection, conversation_id)
     own = select(messages.c.id).where(messages.c.conversation_id == conversation_id)
-    connection.execute(delete(journal).where(journal.c.message_id.in_(own)))
-    connection.execute(delete(sampled).where(sampled.c.message_id.in_(own)))
+    for table in (journal, sampled, digests, recalls):
+        connection.execute(delete(table).where(table.c.message_id.in_(own)))
     connection.execute(delete(messages).where(messages.c.conversation_id == conversation_id))
     connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
 

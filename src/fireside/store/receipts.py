@@ -34,14 +34,17 @@ class _Stored(_Counts, frozen=True, array_like=True):
     digested_ids: _Ranges
     recalled_ids: _Ranges
     omitted_ids: _Ranges
+    memories: tuple[str, ...] = ()
+    digest_number: int | None = None
+    """the digest's row: it is kept once for all the replies that were given it"""
 
 
 _STORED = msgspec.json.Decoder(_Stored)
 _COUNTS = msgspec.json.Decoder(_Counts)
 
 
-def pack(receipt: Receipt, branch: Sequence[str]) -> str:
-    """Return `receipt` without its digest; an id that isn't on the branch is kept as it is."""
+def pack(receipt: Receipt, branch: Sequence[str], digest_number: int | None = None) -> str:
+    """Return `receipt` without its digest's text; an id that isn't on the branch is kept as it is."""
     places = {id_: place for place, id_ in enumerate(branch)}
     stored = _Stored(
         context_length=receipt.context_length,
@@ -55,6 +58,8 @@ def pack(receipt: Receipt, branch: Sequence[str]) -> str:
         digested_ids=_ranges(receipt.digested, places),
         recalled_ids=_ranges(receipt.recalled, places),
         omitted_ids=_ranges(receipt.omitted, places),
+        memories=receipt.memories,
+        digest_number=digest_number,
     )
     return msgspec.json.encode(stored).decode()
 
@@ -71,7 +76,13 @@ def unpack(stored: str, digest: str | None, branch: Sequence[str]) -> Receipt:
         digested=_ids(packed.digested_ids, branch),
         recalled=_ids(packed.recalled_ids, branch),
         omitted=_ids(packed.omitted_ids, branch),
+        memories=packed.memories,
     )
+
+
+def digest_number(stored: str) -> int | None:
+    """Return the number of the digest's row, None where the text is kept with the receipt."""
+    return _STORED.decode(stored).digest_number
 
 
 def counts_of(stored: str) -> ReceiptCounts:

@@ -24,7 +24,7 @@ from fireside.store.rows import (
     to_json,
     whole_characters,
 )
-from fireside.store.schema import journal, messages, sampled
+from fireside.store.schema import digests, journal, messages, sampled
 
 _UNFINISHED = messages.c.status.in_([ReplyStatus.QUEUED.value, ReplyStatus.STREAMING.value])
 _IDS_AT_ONCE = 500
@@ -113,10 +113,23 @@ def _not_running(connection: Connection, reply_id: str) -> Conflict:
 def set_receipt(connection: Connection, reply_id: str, receipt: Receipt) -> None:
     """MessageNotFound when there is no such reply."""
     tree.get(connection, reply_id)
-    packed = receipts.pack(receipt, tree.branch_ids(connection, reply_id))
-    connection.execute(
-        update(messages).where(messages.c.id == reply_id).values(receipt=packed, digest=receipt.digest)
-    )
+    branch = tree.branch_ids(connection, reply_id)
+    number = _digest_number(connection, receipt.digest, branch) if receipt.digest else None
+    row = {
+        "receipt": receipts.pack(receipt, branch, number),
+        "digest": receipt.digest if number is None else None,
+    }
+    connection.execute(update(messages).where(messages.c.id == reply_id).values(row))
+
+
+def _digest_number(connection: Connection, text: str, branch: Sequence[str]) -> int | None:
+    """Return the row of a digest that the branch has already."""
+    root = select(messages.c.conversation_id).where(messages.c.id == branch[0]).scalar_subquery()
+    same = select(messages.c.id).where(messages.c.conversation_id == root)
+    query = select(digests.c.number, digests.c.message_id).where(digests.c.message_id.in_(same))
+    rows = connection.execute(query.where(digests.c.text == text).order_by(digests.c.number.desc()))
+    on_branch = set(branch)
+    return next((row.number for row in rows if row.message_id in on_branch), None)
 
 
 def receipt(connection: Connection, reply_id: str) -> Receipt | None:
@@ -126,7 +139,10 @@ def receipt(connection: Connection, reply_id: str) -> Receipt | None:
     row = connection.execute(query).one()
     if row.receipt is None:
         return None
-    return receipts.unpack(row.receipt, row.digest, tree.branch_ids(connection, reply_id))
+    digest, number = row.digest, receipts.digest_number(row.receipt)
+    if number is not None:
+        digest = connection.scalar(select(digests.c.text).where(digests.c.number == number))
+    return receipts.unpack(row.receipt, digest, tree.branch_ids(connection, reply_id))
 
 
 def finish(connection: Connection, reply_id: str, ending: Ending) -> StoredMessage:

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     text,
 )
 
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData()
 
@@ -97,6 +98,56 @@ sampled = Table(
     Column("message_id", Text, ForeignKey("messages.id"), primary_key=True),
     Column("identity", Text, nullable=False),
     Column("token_ids", LargeBinary, nullable=False),
+)
+
+# What stands for a branch up to a message. Rows never change: receipts refer to them by number.
+digests = Table(
+    "digests",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    Column("message_id", Text, ForeignKey("messages.id"), nullable=False, index=True),
+    Column("text", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("context_length", Integer, nullable=False),
+    Column("kept", Text, nullable=False),
+    Column("left_out", Integer, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# What was quoted before a question, so that it reads the same in every later prompt.
+recalls = Table(
+    "recalls",
+    metadata,
+    Column("message_id", Text, ForeignKey("messages.id"), primary_key=True),
+    Column("digest_of", Text),
+    Column("quotes", Text, nullable=False),
+    Column("memories", Text, nullable=False),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+
+# What was switched while the server ran; a setting says what holds until then.
+switches = Table(
+    "switches",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+)
+
+# How well a model wrote a digest of a known text, measured once.
+abilities = Table(
+    "abilities",
+    metadata,
+    Column("identity", Text, primary_key=True),
+    Column("facts_kept", Float, nullable=False),
+    Column("length", Float, nullable=False),
 )
 
 # Of keys and sessions only hashes are kept: who reads the file can't get in with what it says.

@@ -35,6 +35,7 @@ from fireside.store.database import Database
 from fireside.store.ids import Ids
 from fireside.store.imported import ImportedConversation
 from fireside.store.keys import KeyRows
+from fireside.store.remembered import MemoryRows
 
 _IDS_AT_ONCE = 500
 _OPEN = Defaults()
@@ -52,6 +53,7 @@ class Store:
         self._backups = backups
         self._ids = Ids()
         self.keys = KeyRows(database)
+        self.memory = MemoryRows(database, self._ids)
         self._follow_ids()
 
     @classmethod
@@ -79,7 +81,7 @@ class Store:
 
     def _follow_ids(self) -> None:
         with self._database.reading() as connection:
-            for table in (schema.conversations, schema.messages):
+            for table in (schema.conversations, schema.messages, schema.memories):
                 self._ids.follow(connection.scalar(select(func.max(table.c.id))))
 
     # Conversations
@@ -104,6 +106,14 @@ class Store:
         except ConversationNotFound:
             return False
         return True
+
+    def keeps(self, conversation_id: str) -> bool:
+        """Whether it is to be kept: it is here, isn't temporary, and doesn't lie in the trash."""
+        try:
+            conversation = self.conversation(conversation_id)
+        except ConversationNotFound:
+            return False
+        return not conversation.temporary and conversation.deleted_at is None
 
     def has_message(self, message_id: str) -> bool:
         with self._database.reading() as connection:

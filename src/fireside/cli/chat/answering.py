@@ -154,16 +154,23 @@ class Watcher:
             self._screen.note(stats_line(event))
 
     def _tell_omitted(self, receipt: Receipt) -> None:
-        if receipt.omitted and not self._session.told_omitted:
-            self._session.told_omitted = True
-            self._waiting.clear()
-            self._screen.note(
-                _n(
-                    "{count} earlier message no longer fits and was left out · /context tells more",
-                    "{count} earlier messages no longer fit and were left out · /context tells more",
-                    len(receipt.omitted),
-                )
+        if self._session.told_omitted or not (receipt.digested or receipt.omitted):
+            return
+        self._session.told_omitted = True
+        self._waiting.clear()
+        if receipt.digested:
+            told = _n(
+                "{count} earlier message is given as a digest from now on · /context tells more",
+                "{count} earlier messages are given as a digest from now on · /context tells more",
+                len(receipt.digested),
             )
+        else:
+            told = _n(
+                "{count} earlier message is left out · /context tells more",
+                "{count} earlier messages are left out · /context tells more",
+                len(receipt.omitted),
+            )
+        self._screen.note(told)
 
 
 def stats_line(event: Finished) -> str:

@@ -12,6 +12,7 @@ from fireside.cli.chat import (
     commands_branches,
     commands_chats,
     commands_files,
+    commands_memory,
     commands_view,
 )
 from fireside.cli.chat.session import Leave, Session
@@ -48,7 +49,7 @@ def table() -> dict[str, Command]:
         *_branches(),
         *_chats(),
         *_files(),
-        Command("context", "", _("what the model was given for the last reply"), commands_view.context),
+        *_memory(),
         Command("names", "[on|off]", _("names before lines"), commands_view.names, commands_view.on_off),
         Command(
             "stats",
@@ -149,6 +150,22 @@ def _files() -> list[Command]:
             takes_path=True,
         ),
         Command("copy", "", _("copy the last reply"), rooms.copy),
+    ]
+
+
+def _memory() -> list[Command]:
+    rooms = commands_memory
+    return [
+        Command("context", "", _("what the model was given for the last reply"), rooms.context),
+        Command("remember", _("TEXT"), _("remember something in all conversations"), rooms.remember),
+        Command("forget", _("[NUMBER|WORDS]"), _("forget it again"), rooms.forget, rooms.numbered),
+        Command(
+            "memories",
+            "[on|off]",
+            _("what is remembered, and whether it is used"),
+            rooms.memories,
+            commands_view.on_off,
+        ),
     ]
 
 

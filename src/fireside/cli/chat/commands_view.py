@@ -9,15 +9,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from fireside.cli.chat.branches import last_reply, path_to
+from fireside.cli.chat.branches import path_to
 from fireside.cli.chat.render import view_for
 from fireside.cli.chat.screen import Screen
 from fireside.cli.chat.session import Session
-from fireside.cli.languages import _, _n
+from fireside.cli.languages import _
 from fireside.cli.visible import visible, visible_line
 from fireside.conversations import ReplyStatus, StoredMessage, Tree
-from fireside.errors import BadRequest, Conflict
-from fireside.messages import Receipt, Role
+from fireside.errors import BadRequest
+from fireside.messages import Role
 
 _BRIEF_LINES = 3
 
@@ -34,44 +34,6 @@ def columns(screen: Screen, rows: Sequence[tuple[str, str]]) -> None:
     for left, right in rows:
         table.add_row(Text(visible_line(left), "bold", no_wrap=True), Text(visible_line(right)))
     screen.show(table)
-
-
-async def context(session: Session, argument: str) -> None:
-    """Tell in plain words what the model was given for the last reply."""
-    reply = last_reply(await session.tree(), session.head_id)
-    if reply is None or reply.receipt is None:
-        raise Conflict(_("there is no reply with a receipt on this branch"), hint=_("write something first"))
-    for line in receipt_lines(await session.client.receipt(reply.id)):
-        session.screen.say(line)
-
-
-def receipt_lines(receipt: Receipt) -> list[str]:
-    """Return a receipt in plain words."""
-    used = receipt.prompt_tokens / receipt.context_length if receipt.context_length else 0
-    lines = [
-        _(
-            "the prompt took {used} of the {window} tokens of the window ({share})",
-            used=f"{receipt.prompt_tokens:,}",
-            window=f"{receipt.context_length:,}",
-            share=f"{used:.0%}",
-        ),
-        _n("{count} message word for word", "{count} messages word for word", len(receipt.included)),
-    ]
-    if receipt.digested:
-        lines.append(_n("{count} message as a digest", "{count} messages as a digest", len(receipt.digested)))
-    if receipt.recalled:
-        lines.append(_n("{count} message recalled", "{count} messages recalled", len(receipt.recalled)))
-    left_out = len(receipt.omitted)
-    lines.append(
-        _n("{count} message left out", "{count} messages left out", left_out)
-        if left_out
-        else _("nothing left out")
-    )
-    if receipt.reason:
-        lines.append(receipt.reason)
-    if receipt.digest:
-        lines += [_("the digest:"), receipt.digest]
-    return lines
 
 
 async def names(session: Session, argument: str) -> None:

@@ -9,9 +9,6 @@ TEXTS: dict[str, str] = {
     "{rate:.1f} tokens/s": "每秒 {rate:.1f} 个 token",
     "first word after {seconds:.2f} s": "{seconds:.2f} 秒后出现第一个字",
     "{count} of them known already": "其中 {count} 个已读过",
-    "{count} earlier messages no longer fit and were left out · /context tells more": (
-        "较早的 {count} 条消息放不下，已略去 · 详见 /context"
-    ),
     "thinking: {count} words": "思考中：{count} 个词",
     "thought: {count} words": "思考了 {count} 个词",
     "cut at the token limit · /continue goes on": "已达 token 上限 · /continue 继续",

@@ -9,10 +9,11 @@ from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 
-from fireside.app import App, progress_to
+from fireside.app import App
 from fireside.cards import ModelCard
 from fireside.errors import BadRequest, Forbidden, from_code
 from fireside.events import Failed, Progress
+from fireside.model_files import progress_to
 from fireside.models.references import parse as parse_reference
 from fireside.models.sources import SOURCES
 from fireside.server.callers import needs

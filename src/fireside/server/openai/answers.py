@@ -11,8 +11,9 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.errors import FiresideError
+from fireside.messages import Receipt
 from fireside.server.errors import error_body, status_of, tell_endings
-from fireside.server.openai.chunks import CallDelta, Counts, End, Logprobs, Piece, Reason
+from fireside.server.openai.chunks import Begun, CallDelta, Counts, End, Logprobs, Piece, Reason
 
 _encoder = msgspec.json.Encoder()
 DONE = b"data: [DONE]\n\n"
@@ -71,6 +72,8 @@ class ChatCompletion(msgspec.Struct, frozen=True):
     choices: tuple[ChatChoice, ...]
     usage: TokenUsage
     object: Literal["chat.completion"] = "chat.completion"
+    fireside: Receipt | UnsetType = UNSET
+    """what the model was given of a request that asked to be fitted"""
 
 
 class ChunkDelta(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,6 +97,7 @@ class ChatChunk(msgspec.Struct, frozen=True):
     choices: tuple[ChunkChoice, ...]
     usage: TokenUsage | UnsetType | None = UNSET
     object: Literal["chat.completion.chunk"] = "chat.completion.chunk"
+    fireside: Receipt | UnsetType = UNSET
 
 
 class Gathered:
@@ -105,6 +109,7 @@ class Gathered:
         self.calls: dict[int, list[CallDelta]] = {}
         self.logprobs: list[Logprobs] = []
         self.end = End("stop", Counts())
+        self.receipt: Receipt | None = None
 
     def add(self, said: object) -> None:
         if isinstance(said, Piece):
@@ -114,6 +119,8 @@ class Gathered:
                 self.calls.setdefault(call.index, []).append(call)
             if said.logprobs:
                 self.logprobs.append(said.logprobs)
+        elif isinstance(said, Begun):
+            self.receipt = said.receipt
         elif isinstance(said, End):
             self.end = said
 

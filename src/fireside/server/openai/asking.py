@@ -17,6 +17,7 @@ from fireside.server.callers import Caller
 from fireside.server.openai.answers import Gathered
 from fireside.server.openai.chunks import Said, spoken
 from fireside.server.openai.forged import made_plain, texts_in
+from fireside.server.openai.overflow import fitted
 from fireside.server.openai.requests import Sampled, engine_seed, sampling_body
 from fireside.server.relay import leased, reference_of
 
@@ -38,6 +39,8 @@ class Question(msgspec.Struct, frozen=True):
     max_tokens: int | None
     body: Callable[[EngineInfo], dict[str, Any]]
     reader: Callable[[EngineInfo], Reader | None] = lambda info: None
+    fits: int = 0
+    """of how many messages a request is that asked to be fitted into the window; 0 where it didn't"""
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -59,9 +62,11 @@ class Asker(msgspec.Struct, frozen=True):
     async def ask(self, question: Question, index: int = 0) -> AsyncGenerator[Said, None]:
         """Yield what is said for choice `index`; closing it frees the slot."""
         async with leased(self.app, self.caller, question.model) as engine:
-            sent = await sendable(engine, question, self.body_for(question, engine, index))
-            async with aclosing(engine.relay(question.path, sent)) as events:
-                said = spoken(events, question.prompt_field)
+            body = await checked(engine, question, self.body_for(question, engine, index))
+            fit = await fitted(engine, question.path, body, question.fits) if question.fits else None
+            body = body | {"messages": fit.messages} if fit else body
+            async with aclosing(engine.relay(question.path, msgspec.json.encode(body))) as events:
+                said = spoken(events, question.prompt_field, fit.receipt if fit else None)
                 reader = question.reader(engine.info)
                 async with aclosing(reader(said) if reader else said) as read:
                     async for event in read:
@@ -82,12 +87,17 @@ class Asker(msgspec.Struct, frozen=True):
 
 
 async def sendable(engine: Engine, question: Question, body: dict[str, Any]) -> bytes:
+    """Return the body as an engine may see it, as JSON."""
+    return msgspec.json.encode(await checked(engine, question, body))
+
+
+async def checked(engine: Engine, question: Question, body: dict[str, Any]) -> dict[str, Any]:
     """Return the body as an engine may see it: not too long by far, and no turn forged in it."""
     body = msgspec.to_builtins(body)
     check_length(texts_in(body.get("messages") or body.get("prompt")), question.prompt_field, engine.info)
     if "messages" in body:
         body["messages"] = await made_plain(engine, body["messages"])
-    return msgspec.json.encode(body)
+    return body
 
 
 def check_length(texts: list[str], field: str, info: EngineInfo) -> None:

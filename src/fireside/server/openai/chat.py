@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
+import msgspec
 from fastapi import APIRouter, Request, Response
 from msgspec import UNSET, Meta
 
@@ -30,6 +31,7 @@ from fireside.server.openai.asking import Asker, Question, Reader, gather, toget
 from fireside.server.openai.chunks import Begun, Counts, End, Piece, Said
 from fireside.server.openai.conversation import Messages, check, native, plain
 from fireside.server.openai.leaving import begun, unless_left
+from fireside.server.openai.overflow import Extras
 from fireside.server.openai.requests import (
     Choices,
     Count,
@@ -70,6 +72,7 @@ class ChatRequest(Sampled, frozen=True, kw_only=True):
     reasoning_effort: Effort | None = None
     modalities: tuple[Literal["text"], ...] | None = None
     verbosity: Literal["medium"] | None = None
+    fireside: Extras | None = None
     # What only annotates.
     user: str | None = None
     metadata: Notes | None = None
@@ -99,6 +102,8 @@ class Wish(Sampled, frozen=True, kw_only=True):
     """None for none at all"""
     shape: Shape | None = None
     """None for plain words"""
+    fits: bool = False
+    """whether older messages may become a digest"""
     messages_field: str = "messages"
     tools_field: str = "tools[{}].function.parameters"
     shape_field: str = "response_format"
@@ -137,6 +142,7 @@ def _wish(asked: ChatRequest) -> Wish:
         parallel=asked.parallel_tool_calls is not False,
         top_logprobs=(asked.top_logprobs or 0) if asked.logprobs else None,
         shape=_shape(asked.response_format),
+        fits=bool(asked.fireside and asked.fireside.overflow == "digest"),
     )
 
 
@@ -178,6 +184,7 @@ def question_of(wish: Wish) -> Question:
         max_tokens=wish.max_tokens,
         body=lambda info: _body(wish, calls, info),
         reader=lambda info: _reader(wish, calls, info),
+        fits=len(wish.messages) if wish.fits else 0,
     )
 
 
@@ -231,6 +238,7 @@ async def _whole(choices: list[AsyncGenerator[Said, None]], width: int, model: s
                 for index, one in enumerate(gathered)
             ),
             usage=usage_of((one.end.counts for one in gathered), len(gathered)),
+            fireside=gathered[0].receipt or UNSET,
         )
     )
 
@@ -247,7 +255,9 @@ async def _stream(
                 first = False
                 if isinstance(said, End):
                     counts[index] = said.counts
-                yield sse(ChatChunk(identity, created, model, (_choice(index, said),), no_usage))
+                receipt = said.receipt if isinstance(said, Begun) else None
+                told = ChatChunk(identity, created, model, (_choice(index, said),), no_usage)
+                yield sse(msgspec.structs.replace(told, fireside=receipt) if receipt else told)
     except FiresideError as error:
         if first:
             raise

@@ -12,6 +12,7 @@ import msgspec
 
 from fireside.engines.llamacpp_stream import Fault, PromptProgress, as_error
 from fireside.errors import ContextLengthExceeded, EngineError
+from fireside.messages import Receipt
 
 Reason = Literal["stop", "length", "tool_calls"]
 
@@ -64,6 +65,8 @@ class Begun(msgspec.Struct, frozen=True):
 
     prompt_tokens: int = 0
     cached_tokens: int = 0
+    receipt: Receipt | None = None
+    """of a request that asked to be fitted"""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -125,8 +128,10 @@ class _Chunk(msgspec.Struct):
 _chunks = msgspec.json.Decoder(_Chunk)
 
 
-async def spoken(events: AsyncIterator[bytes], prompt_field: str) -> AsyncGenerator[Said, None]:
-    """Yield what the engine's events say: Begun, pieces, End.
+async def spoken(
+    events: AsyncIterator[bytes], prompt_field: str, receipt: Receipt | None = None
+) -> AsyncGenerator[Said, None]:
+    """Yield what the engine's events say: Begun (with the `receipt`, if any), pieces, End.
 
     ContextLengthExceeded names `prompt_field`; EngineError for an answer that can't be read.
     """
@@ -141,7 +146,7 @@ async def spoken(events: AsyncIterator[bytes], prompt_field: str) -> AsyncGenera
             chunk = _decoded(data)
             if not begun:
                 begun = True
-                yield _begun(chunk)
+                yield msgspec.structs.replace(_begun(chunk), receipt=receipt)
             timings = chunk.timings or timings
             for choice in chunk.choices:
                 reason = choice.finish_reason or reason

@@ -60,8 +60,9 @@ def listing(
     if query is not None:
         if trash:
             raise BadRequest("what lies in the trash is not searched", param="trash")
-        return answer(app.store.find_conversations(query, cursor=cursor, limit=limit))
-    return answer(app.store.conversations(cursor=cursor, limit=limit, trash=trash))
+        return answer(_with_warmth(app, app.store.find_conversations(query, cursor=cursor, limit=limit)))
+    page = app.store.conversations(cursor=cursor, limit=limit, trash=trash)
+    return answer(page if trash else _with_warmth(app, page))
 
 
 @router.get("/search", **shows(Hits))
@@ -75,7 +76,8 @@ def search(
 @router.get("/conversations/{conversation_id}", **shows(Tree))
 def show(app: Fireside, conversation_id: str) -> Response:
     """Show a conversation: the whole tree of its messages."""
-    return answer(app.store_of(conversation_id).tree(conversation_id))
+    tree = app.store_of(conversation_id).tree(conversation_id)
+    return answer(msgspec.structs.replace(tree, conversation=app.with_warmth(tree.conversation)))
 
 
 @router.patch("/conversations/{conversation_id}", **shows(Conversation, takes=ConversationChange))
@@ -131,3 +133,8 @@ def export_everything(app: Fireside) -> Response:
     """Give all conversations as one JSON document, streamed."""
     pieces: Iterator[bytes] = export_all(app.store)
     return StreamingResponse(pieces, media_type="application/json")
+
+
+def _with_warmth(app: Fireside, page: ConversationPage) -> ConversationPage:
+    warm = tuple(app.with_warmth(conversation) for conversation in page.conversations)
+    return msgspec.structs.replace(page, conversations=warm)

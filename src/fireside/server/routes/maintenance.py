@@ -110,6 +110,7 @@ async def restore(app: Fireside, request: Request, wanted: Annotated[AtPath, bod
         await app.replies.drain(app.settings.drain_s)
         kept = await asyncio.to_thread(app.store.replace_with, _absolute(wanted.path))
         counts = await asyncio.to_thread(app.store.counts)
+        await asyncio.to_thread(app.snapshots.sweep)
     finally:
         activity.ending = False
     return answer(Restored(counts.conversations, counts.messages, str(kept)))

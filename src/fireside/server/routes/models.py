@@ -8,9 +8,9 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Request, Response
 
-from fireside.app import progress_to
 from fireside.cards import ModelCard, Persona
 from fireside.messages import Value
+from fireside.model_files import progress_to
 from fireside.personas import from_toml
 from fireside.server.callers import needs
 from fireside.server.streams import Tell, tell_progress

@@ -1,0 +1,113 @@
+"""Waiting: the first word after a restart, and over a hundred turns, with snapshots and without.
+
+`python benchmarks/memory.py --model SmolLM2.gguf` talks with two servers on the same weights: one as it is,
+and one with `snapshots_bytes=0`, whose engine is then llama.cpp's server as its users run it. The model is
+loaded before anything is measured. Times are those that the server tells with every reply.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TOKENS = 6000
+TURNS = (1, 10, 50, 100)
+AROUND = 2
+"""turns before and after one that count for it: one turn alone is a matter of luck"""
+SENTENCE = "The keeper of lighthouse number {} counted {} ships that passed below his window that day. "
+SHORT = {"max_tokens": 8, "temperature": 0.0}
+
+Serve = Callable[..., AbstractContextManager[Any]]
+
+
+class After(NamedTuple):
+    """A long conversation after its server came back."""
+
+    first_word_s: float
+    cached: float
+    """share of what had been read or said"""
+    disk_mb: float
+
+
+def a_long_text(tokens: int) -> str:
+    """Return a text of about so many tokens (SmolLM2 makes 21.5 of a sentence)."""
+    return "".join(SENTENCE.format(number, number * 7) for number in range(round(tokens / 21.5)))
+
+
+def served(model: Path, home: Path) -> Serve:
+    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+    from serving import serving
+
+    own = {"model": f"file:{model}", "threads": "", "prompt_threads": "", "context_length": 8192}
+    return lambda **changes: serving(home, **(own | changes))
+
+
+def after_restart(serve: Serve, *, ending: int = signal.SIGTERM, tokens: int, **settings: object) -> After:
+    """Return what somebody finds who comes back to a conversation of so many tokens."""
+    with serve(**settings) as server:
+        conversation = server.new_conversation()
+        before = server.ask(conversation, a_long_text(tokens), sampling=SHORT)["usage"]
+        if ending == signal.SIGKILL:
+            while not [*server.home.snapshots.glob("*.state")]:
+                time.sleep(0.1)
+        server.end(ending)
+        disk = sum(path.stat().st_size for path in server.home.snapshots.iterdir())
+    with serve(**settings) as server:
+        server.ask(server.new_conversation(temporary=True), "Hello.", sampling=SHORT)
+        record = server.ask(conversation, "And then?", sampling=SHORT)
+    read = before["prompt_tokens"] + before["completion_tokens"]
+    cached = record["usage"]["cached_tokens"] / read
+    return After(record["timings"]["first_token_ms"] / 1000, cached, disk / 1e6)
+
+
+def over_turns(serve: Serve, turns: int) -> list[float]:
+    """Return the seconds to the first word of each turn of one conversation."""
+    with serve() as server:
+        server.ask(server.new_conversation(temporary=True), "Hello.", sampling=SHORT)
+        conversation = server.new_conversation()
+        return [
+            server.ask(conversation, SENTENCE.format(turn, turn), sampling=SHORT)["timings"]["first_token_ms"]
+            / 1000
+            for turn in range(1, turns + 1)
+        ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--tokens", type=int, default=TOKENS)
+    parser.add_argument("--turns", type=int, default=TURNS[-1])
+    asked = parser.parse_args()
+    rows = []
+    for name, ending, settings in (
+        ("restarted, with snapshots", signal.SIGTERM, {}),
+        ("killed (-9), with snapshots", signal.SIGKILL, {}),
+        ("restarted, without snapshots", signal.SIGTERM, {"snapshots_bytes": 0}),
+    ):
+        with tempfile.TemporaryDirectory() as home:
+            serve = served(asked.model, Path(home))
+            rows.append((name, after_restart(serve, ending=ending, tokens=asked.tokens, **settings)))
+    print(f"| conversation of {asked.tokens:,} tokens | first word | read already | on disk |")
+    print("|---|---|---|---|")
+    for name, after in rows:
+        print(f"| {name} | {after.first_word_s:.2f} s | {after.cached:.1%} | {after.disk_mb:.0f} MB |")
+    times = rows[2][1].first_word_s / rows[0][1].first_word_s
+    print(f"\nRead anew takes {times:.0f} times as long.\n")
+    with tempfile.TemporaryDirectory() as home:
+        seconds = over_turns(served(asked.model, Path(home)), asked.turns)
+    print("| turn | first word |\n|---|---|")
+    for turn in [turn for turn in TURNS if turn <= asked.turns]:
+        around = seconds[max(0, turn - 1 - AROUND) : turn + AROUND]
+        print(f"| {turn} | {statistics.median(around):.3f} s |")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Memory: facts, digests, recall, and what engines have read, kept on disk."""

@@ -1,0 +1,57 @@
+"""The models room as turns see it: a reference becomes a file that an engine can load."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from fireside.chat import Emit
+from fireside.engines.protocol import ModelFile
+from fireside.events import Progress
+from fireside.models.library import Library
+from fireside.models.sources import PullProgress
+from fireside.settings import Settings
+
+DEFAULT_CONTEXT = 8192
+
+
+class ModelFiles:
+    """Finds, and where they aren't here fetches, the files of models."""
+
+    def __init__(self, library: Library, settings: Settings) -> None:
+        self._library = library
+        self._settings = settings
+
+    async def ensure(self, reference: str, emit: Emit) -> ModelFile:
+        """Return the model's file, fetched first if it isn't here."""
+        card = await self._library.ensure(reference, progress_to(emit))
+        return await asyncio.to_thread(self._file, card.reference)
+
+    def at_hand(self, reference: str) -> ModelFile | None:
+        """Return the model's file if it is here. ModelNotFound for a model that nobody knows."""
+        card = self._library.card(reference)
+        return self._file(card.reference) if card.installed else None
+
+    def _file(self, reference: str) -> ModelFile:
+        weights = self._library.weights(reference)
+        limit = weights.context_length or DEFAULT_CONTEXT
+        wanted = self._settings.context_length or DEFAULT_CONTEXT
+        return ModelFile(
+            reference=reference,
+            path=weights.path,
+            identity=weights.identity,
+            context_length=min(wanted, limit),
+            has_template=weights.has_template,
+            pooling=weights.pooling,
+            cache_token_bytes=weights.dimensions.cache_token_bytes,
+            batch_token_bytes=weights.dimensions.batch_token_bytes,
+        )
+
+
+def progress_to(emit: Emit) -> Callable[[PullProgress], None]:
+    """Return a callback that tells a download's progress as events."""
+
+    def tell(progress: PullProgress) -> None:
+        emit(Progress(progress.stage, progress.done_bytes, progress.total_bytes, "bytes"))
+
+    return tell
