@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import logging
 import math
+import re
 from typing import Annotated
 
 import msgspec
@@ -37,10 +38,19 @@ OPEN = frozenset(
         ("GET", "/health/ready"),
         ("GET", "/"),
         ("HEAD", "/"),
+        ("GET", "/manifest.webmanifest"),
+        ("GET", "/sw.js"),
+        ("GET", "/favicon.ico"),
+        ("GET", "/licences.md"),
+        ("GET", "/icon.svg"),
+        ("GET", "/icon-{name}"),
+        ("GET", "/assets/{name}"),
         ("POST", "/fireside/v1/sessions"),
     )
 )
 """The routes that need no key: a sign of life, the page (no data in it), and where a key is entered."""
+FILES_OF_PAGE = re.compile(r"(/icon-|/assets/)[^/]+")
+"""The paths of the open routes that have a name in them."""
 COOKIE = "fireside_session"
 BEHIND_A_PROXY = ("forwarded", "x-forwarded-for", "x-real-ip")
 STALE_COOKIE = 0.1
@@ -190,10 +200,12 @@ async def admitted(request: Request) -> None:
     """Let in who may come in: everybody to `OPEN` routes, to all others only a caller.
 
     The path that came and the one that was routed must be the same text: a route that is included under
-    a prefix knows only its own end.
+    a prefix knows only its own end. Of a file of the page the folder must be.
     """
-    path = request.scope["path"]
-    if path != request.scope["route"].path or (request.method, path) not in OPEN:
+    path, routed = request.scope["path"], request.scope["route"].path
+    found = FILES_OF_PAGE.fullmatch(path)
+    whole = routed in (path, f"{found[1]}{{name}}" if found else path)
+    if not whole or (request.method, routed) not in OPEN:
         await the_caller(request)
 
 
