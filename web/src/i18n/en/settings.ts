@@ -1,0 +1,3 @@
+export const settings = {
+  "models.removed": "{name} was removed",
+} as const;
