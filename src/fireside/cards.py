@@ -71,6 +71,18 @@ class NewKey(msgspec.Struct, frozen=True):
     key: Key
 
 
+class Pairing(msgspec.Struct, frozen=True):
+    """A code that is good once for a session of `key`. `address` opens the page with it.
+
+    It stands behind the `#`, which a browser keeps to itself.
+    """
+
+    code: str
+    key: str
+    address: str
+    expires_in_s: float
+
+
 class Session(msgspec.Struct, frozen=True):
     """A device on which a key was entered. `current` is the one that asks."""
 
