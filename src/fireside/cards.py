@@ -27,6 +27,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     quantization: str | None = None
     context_length: int | None = None
     has_template: bool | None = None
+    reasons: bool | None = None
+    """whether one can choose that it thinks before it answers"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False
