@@ -27,6 +27,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     quantization: str | None = None
     context_length: int | None = None
     has_template: bool | None = None
+    reasons: bool | None = None
+    """whether one can choose that it thinks before it answers"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False
@@ -69,6 +71,18 @@ class NewKey(msgspec.Struct, frozen=True):
 
     secret: str
     key: Key
+
+
+class Pairing(msgspec.Struct, frozen=True):
+    """A code that is good once for a session of `key`. `address` opens the page with it.
+
+    It stands behind the `#`, which a browser keeps to itself.
+    """
+
+    code: str
+    key: str
+    address: str
+    expires_in_s: float
 
 
 class Session(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from fireside.cli.languages import _, _n
 from fireside.cli.running import run, wait_for
 
 if TYPE_CHECKING:
-    from fireside.cards import NewKey, ServerStatus
+    from fireside.cards import NewKey, Pairing, ServerStatus
     from fireside.client.routes import AsyncClient
     from fireside.runtime import Runtime
 
@@ -56,9 +56,9 @@ def _serve(host: str | None, port: int | None, lan: bool, started_by: str) -> No
     named = {key: value for key, value in given.items() if value is not None}
     settings = msgspec.structs.replace(settings, **named)
 
-    def told(runtime: Runtime, made: NewKey | None) -> None:
+    def told(runtime: Runtime, made: NewKey | None, pairing: Pairing | None) -> None:
         if started_by == "serve":
-            greet(runtime, made, is_shared=is_beyond_loopback(settings.host))
+            greet(runtime, made, pairing, is_shared=is_beyond_loopback(settings.host))
 
     serve_until_stopped(settings, home, started_by, makes_key=lan, told=told)
 
