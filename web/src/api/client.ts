@@ -81,6 +81,13 @@ export const api = {
   goOn: (id: string, how: Answering = {}) =>
     got(http.POST("/fireside/v1/messages/{message_id}/continue", { ...message(id), ...body(how) })),
   message: (id: string) => got(http.GET("/fireside/v1/messages/{message_id}", message(id))),
+  changeMessage: (id: string, given: { pinned: boolean }) =>
+    got(http.PATCH("/fireside/v1/messages/{message_id}", { ...message(id), ...body(given) })),
+  edit: (id: string, text: string) =>
+    got(http.POST("/fireside/v1/messages/{message_id}/edit", { ...message(id), body: { text } })),
+  removeMessage: (id: string) => got(http.DELETE("/fireside/v1/messages/{message_id}", message(id))),
+  restoreMessage: (id: string, head: string | null) =>
+    got(http.POST("/fireside/v1/messages/{message_id}/restore", { ...message(id), ...body({ head_id: head }) })),
   receipt: (id: string) => got(http.GET("/fireside/v1/messages/{message_id}/receipt", message(id))),
   stop: (id: string) =>
     got(http.POST("/fireside/v1/replies/{reply_id}/stop", { params: { path: { reply_id: id } } })),

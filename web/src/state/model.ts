@@ -78,6 +78,8 @@ export interface State {
   /** why the conversation that was asked for can't be shown */
   readonly missing: { readonly id: string; readonly text: string; readonly hint: string | null } | null;
   readonly live: Readonly<Record<string, Live>>;
+  /** what the model was given, of the replies whose details were looked at */
+  readonly receipts: Readonly<Record<string, Receipt>>;
   readonly models: readonly ModelCard[];
   readonly personas: readonly Persona[];
   readonly sessions: readonly Session[];
@@ -96,6 +98,7 @@ export const initial: State = {
   open: null,
   missing: null,
   live: {},
+  receipts: {},
   models: [],
   personas: [],
   sessions: [],

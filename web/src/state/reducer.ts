@@ -1,7 +1,7 @@
 /** The one place where what happened becomes what is shown. Pure: same state and change, same result. */
 
 import type {
-  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, ReplyEvent, SearchHit, ServerStatus, Session, Tree,
+  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus, Session, Tree,
 } from "../api/types";
 import { initial, type Job, type Link, type Listing, type Live, type Notice, type State } from "./model";
 import { messagesOf, reasoningOf, running, textOf, withMessages, withoutMessage } from "./tree";
@@ -21,6 +21,7 @@ export type Change =
   | { type: "reply link"; id: string; link: Live["link"] }
   | { type: "stopping"; id: string }
   | { type: "ended"; message: Message }
+  | { type: "receipt"; id: string; receipt: Receipt }
   | { type: "searching"; query: string }
   | { type: "found"; query: string; hits: readonly SearchHit[]; offset: number; more: boolean }
   | { type: "search closed" }
@@ -64,6 +65,8 @@ export function reduce(state: State, change: Change): State {
       return onLive(state, change.id, (live) => ({ ...live, stopping: true }));
     case "ended":
       return ended(state, change.message);
+    case "receipt":
+      return { ...state, receipts: { ...state.receipts, [change.id]: change.receipt } };
     case "searching":
       return { ...state, search: { query: change.query, hits: state.search?.hits ?? [], busy: true, more: false } };
     case "found":
