@@ -1,0 +1,19 @@
+/** What can be done with a chat, as a menu offers it. */
+
+import { exportUrl } from "../api/client";
+import type { Conversation } from "../api/types";
+import type { Item } from "../components/Menu.svelte";
+import { t } from "../i18n/index.svelte";
+import { change, remove } from "./conversations";
+
+export function actionsOf(conversation: Conversation, rename: () => void): readonly Item[] {
+  const { id, pinned, temporary } = conversation;
+  if (temporary) return [{ label: t("chats.end"), icon: "trash", danger: true, run: () => void remove(conversation) }];
+  return [
+    { label: t(pinned ? "chats.unpin" : "chats.pin"), icon: "pin", run: () => void change(id, { pinned: !pinned }) },
+    { label: t("chats.rename"), icon: "edit", run: rename },
+    { label: t("chats.markdown"), icon: "file", href: exportUrl({ id, format: "markdown" }) },
+    { label: t("chats.json"), icon: "save", href: exportUrl({ id, format: "json" }) },
+    { label: t("chats.remove"), icon: "trash", danger: true, run: () => void remove(conversation) },
+  ];
+}
