@@ -2,11 +2,19 @@
 
 import { exportUrl } from "../api/client";
 import type { Conversation } from "../api/types";
-import type { Item } from "../components/Menu.svelte";
 import { t } from "../i18n/index.svelte";
 import { change, remove } from "./conversations";
 
-export function actionsOf(conversation: Conversation, rename: () => void): readonly Item[] {
+export interface Action {
+  readonly label: string;
+  readonly icon: "edit" | "file" | "pin" | "save" | "trash";
+  readonly danger?: boolean;
+  readonly run?: () => void;
+  /** a file to be downloaded, in place of `run` */
+  readonly href?: string;
+}
+
+export function actionsOf(conversation: Conversation, rename: () => void): readonly Action[] {
   const { id, pinned, temporary } = conversation;
   if (temporary) return [{ label: t("chats.end"), icon: "trash", danger: true, run: () => void remove(conversation) }];
   return [

@@ -2,7 +2,6 @@
 
 import { exportUrl } from "../api/client";
 import type { Conversation, Message } from "../api/types";
-import type { IconName } from "../components/Icon.svelte";
 import type { Key } from "../i18n/index.svelte";
 import { branchOf, running, textOf } from "../state/tree";
 import { copy, regenerate, stop } from "./answering";
@@ -15,9 +14,13 @@ import { prefer, preferences, type Theme } from "./preferences.svelte";
 import { go, route, to } from "./routes.svelte";
 import { store } from "./store.svelte";
 
+type Picture =
+  | "again" | "copy" | "down" | "edit" | "flame" | "gear" | "ghost" | "inbox" | "keys" | "menu" | "person" | "pin" | "plus" | "save"
+  | "search" | "stop" | "theme" | "trash" | "up";
+
 export interface Command {
   readonly name: Key;
-  readonly icon: IconName;
+  readonly icon: Picture;
   readonly keys?: Chord;
   /** whether `keys` are this command's even while one types */
   readonly whileTyping?: boolean;

@@ -21,7 +21,7 @@ export function keepLooking(): void {
     if (!document.hidden) void look();
   });
   addEventListener("online", () => void look());
-  void look();
+  void pair().then(look);
 }
 
 /** Look again soon: something was refused because nobody answered. */
@@ -52,12 +52,14 @@ export async function look(): Promise<void> {
   if (!idle) timer = setTimeout(() => void look(), store.state.link === "online" ? EVERY_MS : AWAY_MS);
 }
 
-/** Whether other devices may have changed the list. */
-const changed = (before: ServerStatus | null, now: ServerStatus): boolean =>
-  before !== null && (before.conversations !== now.conversations || before.messages !== now.messages || before.trash !== now.trash);
+const TELLING = ["conversations", "messages", "trash", "running_replies"] as const;
+
+/** Whether what is listed may have changed: here or on another device, something was said, deleted or answered. */
+const changed = (before: ServerStatus | null, now: ServerStatus): boolean => TELLING.some((count) => before?.[count] !== now[count]);
 
 /** Everything that may have changed while one was away is asked for again. */
 async function arrive(): Promise<void> {
+  code = null;
   store.change({ type: "link", link: "online" });
   const shown = store.state.open?.conversation.id;
   await Promise.all([refresh(), library(), ...(shown ? [open(shown)] : [])]);
@@ -80,10 +82,16 @@ async function leave(): Promise<void> {
   await pair();
 }
 
-/** Use the code in the address once, if there is one and it is needed. It leaves the address in any case. */
+/** A code from the address, until it is known whether one is needed. It is nowhere else. */
+let code: string | null = null;
+
+/** Use the code once, if there is one and nobody is signed in. */
 async function pair(): Promise<void> {
-  const code = takeCode();
-  if (code && store.state.link === "signed-out") await enter({ code });
+  code = takeCode() ?? code;
+  if (store.state.link !== "signed-out" || code === null) return;
+  const once = code;
+  code = null;
+  await enter({ code: once });
 }
 
 /** Show a key once; the server's cookie stands for it from then on. */
@@ -103,35 +111,6 @@ async function enter(by: { key: string } | { code: string }): Promise<void> {
 }
 
 const unreached = (): ApiError => new ApiError(0, "unreachable", t("link.unreachable"), t("link.unreachableHint"));
-
-export async function library(): Promise<void> {
-  try {
-    const [{ models }, { personas }] = await Promise.all([api.models(), api.personas()]);
-    store.change({ type: "models", models });
-    store.change({ type: "personas", personas });
-  } catch (error) {
-    report(error);
-  }
-}
-
-async function leave(): Promise<void> {
-  stopWatching();
-  store.change({ type: "link", link: "signed-out" });
-  await pair();
-}
-
-/** Use the code in the address once, if there is one and it is needed. It leaves the address in any case. */
-async function pair(): Promise<void> {
-  const code = takeCode();
-  if (!code || store.state.link !== "signed-out") return;
-  try {
-    await api.signIn({ code });
-    await look();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    store.change({ type: "refused", error: { text: error.message, hint: error.hint } });
-  }
-}
 
 export async function sessions(): Promise<void> {
   try {
