@@ -1,7 +1,7 @@
 /** Everything that the page shows, as one immutable value. `reduce` makes the next one. */
 
 import type {
-  Conversation, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session,
+  Conversation, ImportSummary, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session,
 } from "../api/types";
 
 /** Whether the server is reached: `signed-out` asks for a key, `offline` tries again by itself. */
@@ -58,6 +58,13 @@ export interface Notice {
   readonly action?: { readonly label: string; readonly run: () => void };
 }
 
+/** Why nobody was let in, and until when (Unix milliseconds) trying again is of no use. */
+export interface Refusal {
+  readonly text: string;
+  readonly hint: string | null;
+  readonly until: number | null;
+}
+
 /** Something that takes a while: a model that is fetched, a file that is imported. */
 export interface Job {
   readonly id: string;
@@ -66,10 +73,13 @@ export interface Job {
   readonly done: number;
   readonly total: number | null;
   readonly stage: string | null;
+  /** what an import did, once it has; it is shown until somebody has read it */
+  readonly imported?: ImportSummary;
 }
 
 export interface State {
   readonly link: Link;
+  readonly refusal: Refusal | null;
   readonly status: ServerStatus | null;
   readonly listing: Listing;
   readonly trash: Listing;
@@ -91,6 +101,7 @@ const NOTHING: Listing = { conversations: [], nextCursor: null, loaded: false };
 
 export const initial: State = {
   link: "connecting",
+  refusal: null,
   status: null,
   listing: NOTHING,
   trash: NOTHING,
