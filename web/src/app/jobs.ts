@@ -30,6 +30,13 @@ export async function pull(reference: string): Promise<ModelCard | undefined> {
   });
 }
 
+/** What is known of a model, here or not. */
+export async function lookUp(reference: string): Promise<ModelCard | undefined> {
+  return await attempt(() => api.model(reference));
+}
+
+export const dismiss = (id: string): void => store.change({ type: "job gone", id });
+
 /** Import a file's conversations; what is there already is left as it is. */
 export async function importChats(file: File): Promise<ImportSummary | undefined> {
   return await job("import", `import ${file.name}`, file.name, async (signal, progress) => {
@@ -62,11 +69,14 @@ async function job<T>(
   try {
     return await work(controller.signal, progress);
   } catch (error) {
-    report(error);
+    if (kind === "pull" && error instanceof ApiError && !error.signedOut) {
+      // A fetch goes on where it was: its failure stays in view, with the way to try again.
+      store.change({ type: "job failed", id, text: error.unreachable ? t("link.unreachable") : error.message, hint: error.hint });
+    } else report(error);
     return undefined;
   } finally {
     leaving.delete(id);
-    store.change({ type: "job gone", id });
+    if (!store.state.jobs.some((job) => job.id === id && job.failure)) store.change({ type: "job gone", id });
   }
 }
 

@@ -1,7 +1,7 @@
 /** Everything that the page shows, as one immutable value. `reduce` makes the next one. */
 
 import type {
-  Conversation, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session,
+  Conversation, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session, Settings,
 } from "../api/types";
 
 /** Whether the server is reached: `signed-out` asks for a key, `offline` tries again by itself. */
@@ -66,6 +66,8 @@ export interface Job {
   readonly done: number;
   readonly total: number | null;
   readonly stage: string | null;
+  /** why it ended before its end; it can be begun again */
+  readonly failure?: { readonly text: string; readonly hint: string | null } | undefined;
 }
 
 export interface State {
@@ -81,6 +83,8 @@ export interface State {
   readonly models: readonly ModelCard[];
   readonly personas: readonly Persona[];
   readonly sessions: readonly Session[];
+  /** the server's own settings, once somebody wanted to see them */
+  readonly settings: Settings | null;
   readonly notices: readonly Notice[];
   readonly jobs: readonly Job[];
 }
@@ -99,6 +103,7 @@ export const initial: State = {
   models: [],
   personas: [],
   sessions: [],
+  settings: null,
   notices: [],
   jobs: [],
 };
