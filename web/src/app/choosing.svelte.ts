@@ -37,7 +37,8 @@ export interface Choice {
   readonly persona: string | null;
 }
 
-function choiceOf(own: Answering): Choice {
+/** Where `own` is what a chat, a persona or this browser decides: what is in force, and by whom. */
+export function choiceOver(own: Answering): Choice {
   const beneath = layers(own);
   const all: readonly Layer[] = [...beneath, { source: "chat", answering: own }];
   const model = inForce(all, "model").value;
@@ -48,13 +49,13 @@ export const choosing = {
   /** The open chat's choice, or that of the chat that would begin now. */
   get current(): Choice {
     const open = store.state.open;
-    return choiceOf(open ? named(open.conversation.defaults) : this.beginning);
+    return choiceOver(open ? named(open.conversation.defaults) : this.beginning);
   },
   get beginning(): Answering {
     return beginning(preferences.habits, personaOf(next.persona), next);
   },
   get habits(): Choice {
-    return choiceOf(preferences.habits);
+    return choiceOver(preferences.habits);
   },
 };
 

@@ -1,5 +1,7 @@
 /** What is being written, for each chat: kept until the server has it, across reloads too. */
 
+import { MediaQuery } from "svelte/reactivity";
+
 import type { Attachment } from "../api/types";
 import { ask, begin, type Beginning } from "./answering";
 import { begun } from "./choosing.svelte";
@@ -40,6 +42,12 @@ function keep({ id, kept }: Place, next: Draft): void {
   if (next.files !== before?.files) drafts.keepFiles(id, next.files);
 }
 
+/** A chat that turned out to be a temporary one leaves nothing behind. */
+function forget(id: string): void {
+  drafts.keep(id, "");
+  drafts.keepFiles(id, []);
+}
+
 function write(change: Partial<Draft>): void {
   draft = { ...draft, ...change };
   keep(place, draft);
@@ -70,6 +78,7 @@ export const composing = {
     if (at.id === place.id && at.kept === place.kept) return;
     // A chat that begins with what is being sent takes along what was written since.
     const along = sending === place && store.state.open?.conversation.id === at.id;
+    if (at.id === place.id && !at.kept) forget(at.id);
     place = at;
     if (along) keep(at, draft);
     else draft = read(at);
@@ -102,3 +111,12 @@ function settle(from: Place, sent: Draft, posted: boolean): void {
   keep(here ? place : from, left);
   if (here) draft = left;
 }
+
+const touched = new MediaQuery("(hover: none) and (pointer: coarse)");
+
+/** Whether words are typed on a screen: there Enter makes a line, and no field takes the focus by itself. */
+export const keyboard = {
+  get touch(): boolean {
+    return touched.current;
+  },
+};

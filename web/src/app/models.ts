@@ -6,6 +6,9 @@ import type { Message, ModelCard, ServerStatus } from "../api/types";
 const WORDS_PER_TOKEN = 0.75;
 const REPLIES = 9;
 
+/** Return how many words fit, to a number that nobody takes for exact. */
+export const wordsIn = (tokens: number): number => Number((tokens * WORDS_PER_TOKEN).toPrecision(1));
+
 /** Return the median of the newest replies' words per second with this model, or null. */
 export function measuredSpeed(messages: Iterable<Message>, reference: string): number | null {
   const speeds = [...messages]
