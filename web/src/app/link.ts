@@ -112,6 +112,15 @@ async function enter(by: { key: string } | { code: string }): Promise<void> {
 
 const unreached = (): ApiError => new ApiError(0, "unreachable", t("link.unreachable"), t("link.unreachableHint"));
 
+/** What this machine's settings file says: it decides wherever nobody else does. */
+export async function serverSettings(): Promise<void> {
+  try {
+    store.change({ type: "settings", settings: await api.settings() });
+  } catch (error) {
+    report(error);
+  }
+}
+
 export async function sessions(): Promise<void> {
   try {
     store.change({ type: "sessions", sessions: (await api.sessions()).sessions });

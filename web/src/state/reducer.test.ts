@@ -153,3 +153,14 @@ describe("signing in", () => {
     expect(reduce(asked, { type: "link", link: "signed-out" })).toMatchObject({ open: null, live: {}, link: "signed-out" });
   });
 });
+
+describe("what takes a while", () => {
+  const job = { id: "pypi:m", kind: "pull" as const, title: "m", done: 40, total: 100, stage: "fetching" };
+
+  it("says where it stands, and why it ended early, until it is begun again", () => {
+    const failed = after({ type: "job", job }, { type: "job failed", id: "pypi:m", text: "no room", hint: "make room" });
+    expect(failed.jobs).toEqual([{ ...job, failure: { text: "no room", hint: "make room" } }]);
+    expect(reduce(failed, { type: "job", job }).jobs).toEqual([job]);
+    expect(reduce(failed, { type: "job gone", id: "pypi:m" }).jobs).toEqual([]);
+  });
+});
