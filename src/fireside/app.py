@@ -15,7 +15,7 @@ from fireside.ahead import Ahead
 from fireside.assembly import Assembler
 from fireside.cards import ModelCard
 from fireside.chat import Draft, Parts, Turn
-from fireside.conversations import Conversation, ReplyStatus, StoredMessage
+from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
 from fireside.engines.registry import find_engine, find_key
@@ -40,6 +40,7 @@ from fireside.replies import Replies
 from fireside.running import reasoning_of
 from fireside.settings import Home, Settings
 from fireside.store import Store
+from fireside.store.messages import kept_here
 from fireside.warmth import Forecast, Speeds
 
 MESSAGE_BYTES = 4_000_000
@@ -127,18 +128,19 @@ class App:
             conversation = store.conversation(conversation.id)
         return conversation
 
-    def with_warmth(self, conversation: Conversation) -> Conversation:
-        """Return the conversation with its warmth, where a model is here that would answer in it."""
+    def _warmth(self, conversation: Conversation) -> Warmth | None:
+        """Return how warm a conversation is, where a model is here that would answer in it."""
+        if conversation.deleted_at is not None:
+            return None
         store = self.temporary if conversation.temporary else self.store
         try:
             file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
             last = store.message(conversation.head_id) if conversation.head_id else None
         except FiresideError:  # a persona or a model that is gone; somebody who asks is told
-            return conversation
+            return None
         if file is None or last is None:
-            return conversation
-        warmth = self.forecast.of(conversation.id, file, last, lambda: store.branch(last.id))
-        return msgspec.structs.replace(conversation, warmth=warmth)
+            return None
+        return self.forecast.of(conversation.id, file, last, lambda: store.branch(last.id))
 
     async def delete_conversation(self, conversation_id: str, *, forever: bool) -> None:
         """Put a conversation into the trash, or delete it for good; what runs in it is stopped.
@@ -150,10 +152,28 @@ class App:
         await asyncio.gather(*(self.replies.stop(reply_id) for reply_id in running))
         forever = forever or store is self.temporary
         await asyncio.to_thread(store.delete_forever if forever else store.trash, conversation_id)
+        await self._forget_what_was_read(conversation_id)
+
+    async def _forget_what_was_read(self, conversation_id: str) -> None:
+        """Keep nothing on the disk of what models read in a conversation: its words can be found there."""
         self.ahead.forget(conversation_id)
         for engine in self.engines.alive:
             engine.forget(conversation_id)
         await asyncio.to_thread(self.snapshots.forget, conversation_id)
+
+    async def trash_message(self, message_id: str) -> Conversation:
+        """Put a message and all after it into the trash, and stop the replies that run there."""
+        store = self.store_of_message(message_id)
+        trashed = await asyncio.to_thread(store.trash_message, message_id)
+        # Only now: whatever begins after it is refused there.
+        await asyncio.gather(*(self.replies.stop(gone) for gone in trashed.message_ids))
+        await self._forget_what_was_read(trashed.conversation.id)
+        return trashed.conversation
+
+    def told(self, conversation: Conversation) -> Conversation:
+        """Return the conversation with what only a running server knows: what runs, and how warm it is."""
+        running = self.replies.running(conversation.id)
+        return msgspec.structs.replace(conversation, running=running, warmth=self._warmth(conversation))
 
     def resolve(self, *over: Defaults) -> Defaults:
         """Return the settings' defaults, then the persona's, then each of `over`, in this order.
@@ -240,16 +260,33 @@ class App:
     async def regenerate(self, message_id: str, over: Defaults) -> StoredMessage:
         """Start one more reply to a person's message, or a sibling of a reply."""
         store = self.store_of_message(message_id)
-        message = await asyncio.to_thread(store.message, message_id)
+        message = kept_here(await asyncio.to_thread(store.message, message_id))
         asked = message.id if message.role is Role.USER else message.parent_id
         if asked is None:
             raise Conflict("this message answers nothing", hint="regenerate a reply to a message")
         return await self._reply_to(store, asked, message.conversation_id, over, None)
 
+    async def edit_reply(self, message_id: str, text: str) -> StoredMessage:
+        """Store what a person makes of a reply: a sibling with `text`, which becomes the head.
+
+        Nobody's model wrote it, so it names none. A person's own message is edited by another one.
+        """
+        store = self.store_of_message(message_id)
+        message = kept_here(await asyncio.to_thread(store.message, message_id))
+        if message.role is not Role.ASSISTANT:
+            raise Conflict("this is not a reply", hint="post the new text with the same `parent_id`")
+        if not message.status.ended:
+            raise Conflict("this reply still runs", hint="stop it first, or wait for its end")
+        edited = said(Role.ASSISTANT, text)
+        _check_size(edited)
+        return await asyncio.to_thread(
+            store.add_message, message.conversation_id, edited, parent_id=message.parent_id
+        )
+
     async def continue_reply(self, message_id: str, over: Defaults) -> StoredMessage:
         """Start a sibling that begins with what the reply said and goes on."""
         store = self.store_of_message(message_id)
-        message = await asyncio.to_thread(store.message, message_id)
+        message = kept_here(await asyncio.to_thread(store.message, message_id))
         if not message.status.ended:
             raise Conflict("this reply still runs", hint="stop it first, or wait for its end")
         cut = message.finish_reason in ("length", "repetition") or message.status in (

@@ -14,6 +14,7 @@ Pooling = Literal["mean", "cls", "last", "rank"]
 """how a model makes one vector of a whole text: the mean of its tokens', the first or last token's, or a
 single number that ranks it; a model that writes does none of it"""
 Purpose = Literal["chat", "embedding", "ranking"]
+Place = Literal["here", "elsewhere"]
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -37,6 +38,10 @@ class ModelCard(msgspec.Struct, frozen=True):
     purpose: Purpose = "chat"
     embedding_length: int | None = None
     """numbers in one embedding; for embedding models only"""
+    reasons: bool | None = None
+    """whether one can choose that it thinks before it answers"""
+    place: Place = "here"
+    """where it computes, so where what is said goes: this machine, or another one"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False
@@ -92,6 +97,18 @@ class NewKey(msgspec.Struct, frozen=True):
     key: Key
 
 
+class Pairing(msgspec.Struct, frozen=True):
+    """A code that is good once for a session of `key`. `address` opens the page with it.
+
+    It stands behind the `#`, which a browser keeps to itself.
+    """
+
+    code: str
+    key: str
+    address: str
+    expires_in_s: float
+
+
 class Session(msgspec.Struct, frozen=True):
     """A device on which a key was entered. `current` is the one that asks."""
 
@@ -125,6 +142,7 @@ class EngineStatus(msgspec.Struct, frozen=True):
     expected_wait_s: float | None = None
     unloads_in_s: float | None = None
     """seconds until it is unloaded if nobody uses it from now on"""
+    place: Place = "here"
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

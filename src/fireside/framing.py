@@ -20,12 +20,13 @@ class Tokenize(Protocol):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """How a branch is laid out for a model: its system text, format and names."""
+    """How a branch is laid out for a model: its system text, format and names, and whether it thinks."""
 
     system: str | None
     format: PromptFormat
     me: str
     you: str
+    reasoning: bool | None = None
 
     def name_of(self, role: Role) -> str:
         """What a speaker is called in a digest and in quotes."""
@@ -39,6 +40,7 @@ def layout_of(defaults: Defaults) -> Layout:
         defaults.format or PromptFormat.CHAT,
         defaults.me or "User",
         defaults.you or "Assistant",
+        defaults.reasoning,
     )
 
 
@@ -129,7 +131,7 @@ class Framing:
         refused: BadRequest | None = None
         for messages in tellings(roles):
             try:
-                return await self.engine.render(messages)
+                return await self.engine.render(messages, reasoning=self.layout.reasoning)
             except NoTemplate:
                 raise
             except BadRequest as error:

@@ -62,7 +62,7 @@ async def test_every_route_but_the_written_few_needs_a_key_once_one_exists(place
         for method, path in routes:
             answer = await client.request(method, path.replace("{", "").replace("}", ""))
             if (method, path) in OPEN:
-                assert answer.status_code in (200, 400), (method, path)
+                assert answer.status_code in ((200, 404) if method == "GET" else (200, 400)), (method, path)
                 continue
             assert answer.status_code == 401, (method, path)
             assert answer.headers["www-authenticate"] == "Bearer"

@@ -30,6 +30,10 @@ _U32 = struct.Struct("<I").unpack_from
 _U64 = struct.Struct("<Q").unpack_from
 
 
+REASONING_CHOICE = b"enable_thinking"
+"""What templates call the choice to think: Qwen3's, SmolLM3's and others, and llama.cpp's server."""
+
+
 class Damaged(Exception):
     """Why a file is no sound GGUF model."""
 
@@ -48,6 +52,7 @@ class Values(msgspec.Struct):
     scalars: dict[str, int | float | str] = msgspec.field(default_factory=dict)
     languages: tuple[str, ...] = ()
     has_template: bool = False
+    reasons: bool = False
     vocabulary: int | None = None
     sums: dict[str, int] = msgspec.field(default_factory=dict)
     """of what differs from layer to layer"""
@@ -151,6 +156,7 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
         text = cursor.string()
         if key == "tokenizer.chat_template":
             kept.has_template = not text.isspace() and bool(text)
+            kept.reasons = REASONING_CHOICE in text
         elif key.startswith("general."):
             kept.scalars[key] = text[:MAX_KEPT_BYTES].decode("utf-8", "replace")
     elif kind in SCALARS:

@@ -24,6 +24,8 @@ from fireside.server.keys import Keys
 from fireside.server.listening import names_to_answer_to
 from fireside.server.ollama.routes import ROUTERS as OLLAMA
 from fireside.server.openai.routes import ROUTERS as OPENAI
+from fireside.server.openapi import document_of
+from fireside.server.pairings import Pairings
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
     conversations,
@@ -37,11 +39,39 @@ from fireside.server.routes import (
     replies,
     sessions,
 )
-from fireside.server.wire import describe_schemas, refuse_unknown_query
+from fireside.server.wire import refuse_unknown_query
 
 
-def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], None]) -> ASGIApp:
+def build(
+    app: App,
+    runtime: Runtime,
+    activity: Activity,
+    stop: Callable[[], None],
+    door: Door | None = None,
+) -> ASGIApp:
     """Return the whole interface as an ASGI application. `stop` begins the server's end."""
+    api = routed()
+    begun = time.monotonic()
+    api.state.fireside = app
+    api.state.stop = stop
+    api.state.activity = activity
+    api.state.ready = lambda: not activity.ending
+    api.state.door = door or door_of(app, runtime, activity)
+    api.state.open_at = (runtime.open_at or (runtime.address,))[0]
+    api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
+    settings = app.settings
+    hosts = (*settings.allowed_hosts, *names_to_answer_to(settings.host))
+    return Counted(Perimeter(api, hosts, settings.allowed_origins, activity), app.metrics)
+
+
+def door_of(app: App, runtime: Runtime, activity: Activity) -> Door:
+    """Return what decides who gets in, with the keys of this app's store."""
+    keys = Keys(app.store.keys, ended=activity.ongoing.end_those_of)
+    return Door(keys, runtime.token, Guesses(), Pairings())
+
+
+def routed() -> FastAPI:
+    """Return the routes, their errors and their document, with nothing behind them yet."""
     api = FastAPI(
         title="Fireside",
         version=__version__,
@@ -50,37 +80,18 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
         openapi_url=None,  # ours stands behind the key check like every other route
         dependencies=[Depends(admitted), Depends(refuse_unknown_query)],
     )
-    begun = time.monotonic()
-    api.state.fireside = app
-    api.state.stop = stop
-    api.state.activity = activity
-    api.state.ready = lambda: not activity.ending
-    api.state.door = Door(Keys(app.store.keys, ended=activity.ongoing.end_those_of), runtime.token, Guesses())
-    api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
     errors.install(api)
     for room in (maintenance, metrics, conversations, replies, memories, models, keys, sessions, docs, page):
         api.include_router(room.router)
     for router in (*OPENAI, anthropic.router, *OLLAMA):
         api.include_router(router)
     api.openapi = lambda: _documented(api)  # type: ignore[method-assign]
-    settings = app.settings
-    hosts = (*settings.allowed_hosts, *names_to_answer_to(settings.host))
-    return Counted(Perimeter(api, hosts, settings.allowed_origins, activity), app.metrics)
+    return api
 
 
 def _documented(api: FastAPI) -> dict[str, Any]:
     if not api.openapi_schema:
-        from fastapi.openapi.utils import get_openapi
-
-        components = describe_schemas()
-        document = get_openapi(title=api.title, version=api.version, routes=api.routes)
-        known = document.setdefault("components", {})
-        known.setdefault("schemas", {}).update(components)
-        known["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        for operations in document["paths"].values():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)  # FastAPI's own; ours is 400, in the envelope
-        api.openapi_schema = document
+        api.openapi_schema = document_of(api)
     return api.openapi_schema
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, UnsetType
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, tuple_, update
 
 from fireside.conversations import Conversation, ConversationPage
 from fireside.errors import BadRequest, Conflict, ConversationNotFound, MessageNotFound
@@ -169,7 +169,8 @@ def rename(connection: Connection, conversation_id: str, title: str) -> None:
 
 def check_membership(connection: Connection, conversation_id: str, message_id: str, *, param: str) -> None:
     """MessageNotFound unless the message is one of this conversation."""
-    owner = connection.scalar(select(messages.c.conversation_id).where(messages.c.id == message_id))
+    here = (messages.c.id == message_id) & messages.c.deleted_at.is_(None)
+    owner = connection.scalar(select(messages.c.conversation_id).where(here))
     if owner != conversation_id:
         raise MessageNotFound(
             f"there is no message {message_id} in this conversation",
@@ -191,6 +192,12 @@ def spoken(connection: Connection, conversation_id: str, *, head_id: str, added:
     )
 
 
+def set_head(connection: Connection, conversation_id: str, head_id: str | None, *, added: int) -> None:
+    """Move the head, and count what was taken out of the trash (or, below zero, went into it)."""
+    count = conversations.c.messages_count + added
+    _set(connection, conversation_id, head_id=head_id, messages_count=count)
+
+
 def set_deleted(connection: Connection, conversation_id: str, *, deleted: bool) -> Conversation:
     """Put a conversation into the trash or take it out; doing so twice changes nothing."""
     conversation = get(connection, conversation_id)
@@ -207,12 +214,17 @@ def delete_forever(connection: Connection, conversation_id: str) -> None:
     """Delete a conversation, everything said in it, and the words of it in the search index."""
     get(connection, conversation_id)
     search.forget_title(connection, conversation_id)
-    search.forget_messages(connection, conversation_id)
-    own = select(messages.c.id).where(messages.c.conversation_id == conversation_id)
+    delete_messages(connection, messages.c.conversation_id == conversation_id)
+    connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
+
+
+def delete_messages(connection: Connection, which: ColumnElement[bool]) -> int:
+    """Delete messages, what was made of them, and their words in the search index; return how many."""
+    search.forget(connection, which)
+    own = select(messages.c.id).where(which)
     for table in (journal, sampled, digests, recalls):
         connection.execute(delete(table).where(table.c.message_id.in_(own)))
-    connection.execute(delete(messages).where(messages.c.conversation_id == conversation_id))
-    connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
+    return connection.execute(delete(messages).where(which)).rowcount
 
 
 def delete_temporary(connection: Connection) -> None:

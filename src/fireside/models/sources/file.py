@@ -38,6 +38,7 @@ class FileSource:
             pooling=header.pooling,
             purpose=purpose,
             embedding_length=header.embedding_length if purpose == "embedding" else None,
+            reasons=header.reasons,
             languages=header.languages,
         )
 

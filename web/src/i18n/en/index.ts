@@ -1,0 +1,9 @@
+/** English: the words that every other language has, too. */
+
+import { composer } from "./composer";
+import { finding } from "./finding";
+import { settings } from "./settings";
+import { shell } from "./shell";
+import { thread } from "./thread";
+
+export const en = { ...shell, ...thread, ...composer, ...finding, ...settings };

@@ -1,0 +1,14 @@
+import "./styles/base.css";
+
+import { mount } from "svelte";
+
+import App from "./App.svelte";
+import { keepLooking } from "./app/link";
+import { useLanguage } from "./i18n/index.svelte";
+
+const target = document.getElementById("page");
+if (!target) throw new Error("index.html has no #page");
+// A language that isn't English comes a moment later: what is there is shown until then.
+void useLanguage();
+keepLooking();
+mount(App, { target });
