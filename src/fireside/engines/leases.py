@@ -16,7 +16,6 @@ import math
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
 
 import msgspec
 
@@ -28,6 +27,7 @@ from fireside.engines.loaded import Loaded, key_of
 from fireside.engines.places import Key, Line, Promise, Queue, Ticket, Waiting
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine
+from fireside.engines.spare import SpareUse
 from fireside.errors import EngineCrashed, EngineUnavailable
 from fireside.settings import Settings
 
@@ -85,8 +85,7 @@ class Engines:
         """who takes no newcomers any more, to make that room"""
         self._crashes = Crashes(clock)
         self._starts = 0
-        self._spare: set[asyncio.Task[Any]] = set()
-        """who use an engine while nobody else does"""
+        self._spare = SpareUse()
         self._changed = asyncio.Event()
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -132,15 +131,11 @@ class Engines:
         """
         loaded = self._wanted.get(key_of(model))
         busy = self._closed or self._asked or any(other.users for other in self._wanted.values())
-        task = asyncio.current_task()
-        if busy or task is None or loaded is None or loaded.engine is None or not loaded.engine.alive:
+        if busy or loaded is None or loaded.engine is None or not loaded.engine.alive:
             yield None
             return
-        self._spare.add(task)
-        try:
+        with self._spare.here():
             yield loaded.engine
-        finally:
-            self._spare.discard(task)
 
     def keep(self, reference: str, idle_s: float) -> None:
         """Keep a loaded model for `idle_s` seconds after its last use; 0 unloads it once nobody uses it."""
@@ -176,7 +171,7 @@ class Engines:
     async def aclose(self) -> None:
         """End every engine, used or not; whoever waits is told."""
         self._closed = True
-        self._end_spare_use()
+        self._spare.end()
         loads = [loaded.load for loaded in self._wanted.values() if loaded.load]
         for load in loads:
             load.cancel()
@@ -186,10 +181,6 @@ class Engines:
             self._remove(loaded)
         while self._ending:
             await asyncio.gather(*self._ending)
-
-    def _end_spare_use(self) -> None:
-        for task in self._spare:
-            task.cancel()
 
     # -- the queue
 
@@ -203,7 +194,7 @@ class Engines:
     ) -> _Asked:
         if self._closed:
             raise _stopping()
-        self._end_spare_use()
+        self._spare.end()
         loaded = self._wanted.get(key_of(model))
         at_once = loaded is not None and loaded.engine is not None and loaded.free > 0
         ticket = self._queue.join(key_of(model), who, waiting, at_once=at_once, promise=promise)
