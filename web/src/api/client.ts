@@ -63,6 +63,9 @@ export const api = {
     const params = { path: { conversation_id: id }, query: { forever } };
     await http.DELETE("/fireside/v1/conversations/{conversation_id}", { params });
   },
+  emptyTrash: async (): Promise<void> => {
+    await http.DELETE("/fireside/v1/trash");
+  },
   restore: (id: string) =>
     got(http.POST("/fireside/v1/conversations/{conversation_id}/restore", conversation(id))),
 
@@ -105,8 +108,8 @@ export const api = {
     await http.DELETE("/fireside/v1/personas/{name}", { params: { path: { name } } });
   },
 
-  /** With a key that was typed in, or the one-time code of a QR code. */
-  signIn: (given: { key: string } | { code: string }) => got(http.POST("/fireside/v1/sessions", body(given))),
+  /** By a key, or by a code that was shown once on a device that is signed in. */
+  signIn: (by: { key: string } | { code: string }) => got(http.POST("/fireside/v1/sessions", body(by))),
   sessions: () => got(http.GET("/fireside/v1/sessions")),
   endSession: async (id: string): Promise<void> => {
     await http.DELETE("/fireside/v1/sessions/{session_id}", { params: { path: { session_id: id } } });

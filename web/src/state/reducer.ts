@@ -1,15 +1,18 @@
 /** The one place where what happened becomes what is shown. Pure: same state and change, same result. */
 
 import type {
-  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus, Session, Tree,
+  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus,
+  Session, Settings, Tree,
 } from "../api/types";
-import { initial, type Job, type Link, type Listing, type Live, type Notice, type State } from "./model";
+import { initial, type Job, type Link, type Listing, type Live, type Notice, type Refusal, type State } from "./model";
 import { messagesOf, reasoningOf, running, textOf, withMessages, withoutMessage } from "./tree";
 
 export type Change =
   | { type: "link"; link: Link }
+  | { type: "refused"; refusal: Refusal | null }
   | { type: "status"; status: ServerStatus }
   | { type: "listed"; page: ConversationPage; trash: boolean; more: boolean }
+  | { type: "refreshed"; page: ConversationPage }
   | { type: "conversation"; conversation: Conversation }
   | { type: "conversation gone"; id: string }
   | { type: "opened"; tree: Tree }
@@ -28,21 +31,27 @@ export type Change =
   | { type: "models"; models: readonly ModelCard[] }
   | { type: "personas"; personas: readonly Persona[] }
   | { type: "sessions"; sessions: readonly Session[] }
+  | { type: "settings"; settings: Settings }
   | { type: "notice"; notice: Notice }
   | { type: "notice gone"; id: number }
   | { type: "job"; job: Job }
+  | { type: "job failed"; id: string; text: string; hint: string | null }
   | { type: "job gone"; id: string };
 
 export function reduce(state: State, change: Change): State {
   switch (change.type) {
     case "link":
-      return change.link === "signed-out" ? { ...initial, link: "signed-out" } : { ...state, link: change.link };
+      return linked(state, change.link);
+    case "refused":
+      return { ...state, refusal: change.refusal };
     case "status":
       return { ...state, status: change.status };
     case "listed":
       return change.trash
         ? { ...state, trash: listed(state.trash, change.page, change.more) }
         : { ...state, listing: listed(state.listing, change.page, change.more) };
+    case "refreshed":
+      return { ...state, listing: refreshed(state.listing, change.page) };
     case "conversation":
       return withConversation(state, change.conversation);
     case "conversation gone":
@@ -79,15 +88,25 @@ export function reduce(state: State, change: Change): State {
       return { ...state, personas: change.personas };
     case "sessions":
       return { ...state, sessions: change.sessions };
+    case "settings":
+      return { ...state, settings: change.settings };
     case "notice":
       return { ...state, notices: [...state.notices.filter((notice) => notice.id !== change.notice.id), change.notice] };
     case "notice gone":
       return { ...state, notices: state.notices.filter((notice) => notice.id !== change.id) };
     case "job":
       return { ...state, jobs: [...state.jobs.filter((job) => job.id !== change.job.id), change.job] };
+    case "job failed":
+      return { ...state, jobs: state.jobs.map((job) => (job.id === change.id ? { ...job, failure: { text: change.text, hint: change.hint } } : job)) };
     case "job gone":
       return { ...state, jobs: state.jobs.filter((job) => job.id !== change.id) };
   }
+}
+
+/** What was shown is nobody's any more once one is signed out; why one isn't let in stays to be read. */
+function linked(state: State, link: Link): State {
+  if (link === "signed-out") return { ...initial, link, refusal: state.refusal };
+  return { ...state, link, refusal: link === "online" ? null : state.refusal };
 }
 
 function listed(listing: Listing, page: ConversationPage, more: boolean): Listing {
@@ -96,10 +115,21 @@ function listed(listing: Listing, page: ConversationPage, more: boolean): Listin
   return { conversations: [...before, ...page.conversations], nextCursor: page.next_cursor, loaded: true };
 }
 
-/** As the server lists them: pinned ones first, then by when something was said last. */
-function inOrder(conversations: readonly Conversation[]): readonly Conversation[] {
-  return [...conversations].sort((a, b) => Number(b.pinned) - Number(a.pinned) || b.updated_at - a.updated_at);
+/** The newest page took the place of what it covers; what had been listed beyond it stays listed. */
+function refreshed(listing: Listing, page: ConversationPage): Listing {
+  const last = page.conversations.at(-1);
+  if (page.next_cursor === null || !last) return listed(listing, page, false);
+  const known = new Set(page.conversations.map(({ id }) => id));
+  const beyond = listing.conversations.filter((one) => !known.has(one.id) && before(last, one) < 0);
+  const nextCursor = beyond.length ? listing.nextCursor : page.next_cursor;
+  return { conversations: [...page.conversations, ...beyond], nextCursor, loaded: true };
 }
+
+/** As the server lists them: pinned ones first, then by when something was said last. */
+const before = (a: Conversation, b: Conversation): number =>
+  Number(b.pinned) - Number(a.pinned) || b.updated_at - a.updated_at;
+
+const inOrder = (conversations: readonly Conversation[]): readonly Conversation[] => [...conversations].sort(before);
 
 function withConversation(state: State, conversation: Conversation): State {
   const others = state.listing.conversations.filter(({ id }) => id !== conversation.id);
