@@ -8,7 +8,7 @@ export interface Span {
 
 export const FIRST = 10;
 export const STEP = 4;
-export const MOST = 160;
+export const MOST = 100;
 
 export const newest = (count: number): Span => ({ from: Math.max(0, count - FIRST), to: null });
 
