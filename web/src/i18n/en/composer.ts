@@ -36,6 +36,7 @@ export const composer = {
   "choice.noModel": "Choose a model",
   "choice.persona": "Persona: {name}. Choose another one",
   "choice.noPersona": "No persona",
+  "choice.noPersonaLabel": "No persona. Choose one",
   "choice.answers": "How answers are made",
   "choice.here": "runs on this machine",
   "choice.there": "runs on {host}",

@@ -101,7 +101,7 @@ export const settings = {
   "answers.resetAll": "Reset all",
   "answers.reset": "Reset {name}",
   "answers.now": "Now {value}, {source}.",
-  "answers.nowNothing": "Now open, {source}.",
+  "answers.nowOpen": "Now {value}.",
   "source.engine": "as the engine has it",
   "source.model": "as the model's makers recommend",
   "source.settings": "from this machine's settings",

@@ -39,6 +39,7 @@ export const composer: Same<typeof en> = {
   "choice.noModel": "选择模型",
   "choice.persona": "角色：{name}。点按可更换",
   "choice.noPersona": "无角色",
+  "choice.noPersonaLabel": "无角色。点按可选择",
   "choice.answers": "回答方式",
   "choice.here": "在本机运行",
   "choice.there": "在 {host} 上运行",
