@@ -58,7 +58,7 @@ export const composer = {
   "pull.pace": "{size} a second",
   "pull.left": "about {time} left",
   "pull.cancel": "Cancel",
-  "pull.canceled": "What was fetched is kept: the next try goes on from there.",
+  "pull.canceled": "If you cancel, what was fetched is kept, and the next try goes on from there.",
   "pull.again": "Go on",
   "pull.failed": "{name} could not be fetched",
   "pull.label": "Fetching {name}",

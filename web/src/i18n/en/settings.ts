@@ -100,6 +100,7 @@ export const settings = {
   "answers.next": "For the chat that you begin now.",
   "answers.resetAll": "Reset all",
   "answers.reset": "Reset {name}",
+  "answers.own": "Chosen by you.",
   "answers.now": "Now {value}, {source}.",
   "answers.nowOpen": "Now {value}.",
   "source.engine": "as the engine has it",

@@ -61,7 +61,7 @@ export const composer: Same<typeof en> = {
   "pull.pace": "每秒 {size}",
   "pull.left": "约剩 {time}",
   "pull.cancel": "取消",
-  "pull.canceled": "已下载的部分会保留，下次从那里继续。",
+  "pull.canceled": "取消后，已下载的部分会保留，下次从那里继续。",
   "pull.again": "继续",
   "pull.failed": "未能下载 {name}",
   "pull.label": "正在下载 {name}",

@@ -103,6 +103,7 @@ export const settings: Same<typeof en> = {
   "answers.next": "用于您现在开始的对话。",
   "answers.resetAll": "全部恢复",
   "answers.reset": "恢复{name}",
+  "answers.own": "由您选择。",
   "answers.now": "当前：{value}，{source}。",
   "answers.nowOpen": "当前：{value}。",
   "source.engine": "由引擎决定",
