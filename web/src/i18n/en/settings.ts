@@ -152,7 +152,7 @@ export const settings = {
   "answers.reasoning.on": "On",
   "answers.reasoning.off": "Off",
 
-  "devices.title": "Devices",
+  "devices.title": "Signed in",
   "devices.text": "These devices have signed in with a key. End a session when you don't know it any more.",
   "devices.none": "No other device has signed in.",
   "devices.current": "this one",

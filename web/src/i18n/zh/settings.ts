@@ -155,7 +155,7 @@ export const settings: Same<typeof en> = {
   "answers.reasoning.on": "开",
   "answers.reasoning.off": "关",
 
-  "devices.title": "设备",
+  "devices.title": "已登录",
   "devices.text": "这些设备用密钥登录过。遇到不认识的，请结束它。",
   "devices.none": "没有其他设备登录过。",
   "devices.current": "本设备",
