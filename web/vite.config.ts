@@ -13,6 +13,8 @@ export default defineConfig({
     // A data: address would be refused for fonts and is never smaller once compressed.
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 400,
+    // Every part of the page travels with its licence.
+    license: { fileName: "licences.md" },
   },
   server: { proxy: { "/fireside": "http://127.0.0.1:3473", "/health": "http://127.0.0.1:3473" } },
   ...(process.env.VITEST && { resolve: { conditions: ["browser"] } }),

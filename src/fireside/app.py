@@ -28,6 +28,7 @@ from fireside.replies import Replies
 from fireside.running import reasoning_of
 from fireside.settings import Home, Settings
 from fireside.store import Store
+from fireside.store.messages import kept_here
 
 MESSAGE_BYTES = 4_000_000
 UPLOAD = "import-"
@@ -109,6 +110,18 @@ class App:
         forever = forever or store is self.temporary
         await asyncio.to_thread(store.delete_forever if forever else store.trash, conversation_id)
 
+    async def trash_message(self, message_id: str) -> Conversation:
+        """Put a message and all after it into the trash, and stop the replies that run there."""
+        store = self.store_of_message(message_id)
+        trashed = await asyncio.to_thread(store.trash_message, message_id)
+        # Only now: whatever begins after it is refused there.
+        await asyncio.gather(*(self.replies.stop(gone) for gone in trashed.message_ids))
+        return trashed.conversation
+
+    def told(self, conversation: Conversation) -> Conversation:
+        """Return the conversation with what only a running server knows of it."""
+        return msgspec.structs.replace(conversation, running=self.replies.running(conversation.id))
+
     def resolve(self, *over: Defaults) -> Defaults:
         """Return the settings' defaults, then the persona's, then each of `over`, in this order.
 
@@ -185,16 +198,33 @@ class App:
     async def regenerate(self, message_id: str, over: Defaults) -> StoredMessage:
         """Start one more reply to a person's message, or a sibling of a reply."""
         store = self.store_of_message(message_id)
-        message = await asyncio.to_thread(store.message, message_id)
+        message = kept_here(await asyncio.to_thread(store.message, message_id))
         asked = message.id if message.role is Role.USER else message.parent_id
         if asked is None:
             raise Conflict("this message answers nothing", hint="regenerate a reply to a message")
         return await self._reply_to(store, asked, message.conversation_id, over, None)
 
+    async def edit_reply(self, message_id: str, text: str) -> StoredMessage:
+        """Store what a person makes of a reply: a sibling with `text`, which becomes the head.
+
+        Nobody's model wrote it, so it names none. A person's own message is edited by another one.
+        """
+        store = self.store_of_message(message_id)
+        message = kept_here(await asyncio.to_thread(store.message, message_id))
+        if message.role is not Role.ASSISTANT:
+            raise Conflict("this is not a reply", hint="post the new text with the same `parent_id`")
+        if not message.status.ended:
+            raise Conflict("this reply still runs", hint="stop it first, or wait for its end")
+        edited = said(Role.ASSISTANT, text)
+        _check_size(edited)
+        return await asyncio.to_thread(
+            store.add_message, message.conversation_id, edited, parent_id=message.parent_id
+        )
+
     async def continue_reply(self, message_id: str, over: Defaults) -> StoredMessage:
         """Start a sibling that begins with what the reply said and goes on."""
         store = self.store_of_message(message_id)
-        message = await asyncio.to_thread(store.message, message_id)
+        message = kept_here(await asyncio.to_thread(store.message, message_id))
         if not message.status.ended:
             raise Conflict("this reply still runs", hint="stop it first, or wait for its end")
         cut = message.finish_reason in ("length", "repetition") or message.status in (

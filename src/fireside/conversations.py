@@ -70,6 +70,8 @@ class StoredMessage(msgspec.Struct, frozen=True):
     receipt: ReceiptCounts | None = None
     failure: Failure | None = None
     pinned: bool = False
+    deleted_at: int | None = None
+    """set while it lies in the trash"""
 
     @property
     def message(self) -> Message:
@@ -113,6 +115,8 @@ class Conversation(msgspec.Struct, frozen=True):
     messages_count: int = 0
     warmth: Warmth | None = None
     """told by a running server where it is known"""
+    running: tuple[str, ...] = ()
+    """the ids of the replies that are being generated in it or wait for their turn"""
 
 
 class Tree(msgspec.Struct, frozen=True):

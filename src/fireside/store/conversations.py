@@ -160,7 +160,8 @@ def rename(connection: Connection, conversation_id: str, title: str) -> None:
 
 def check_membership(connection: Connection, conversation_id: str, message_id: str, *, param: str) -> None:
     """MessageNotFound unless the message is one of this conversation."""
-    owner = connection.scalar(select(messages.c.conversation_id).where(messages.c.id == message_id))
+    here = (messages.c.id == message_id) & messages.c.deleted_at.is_(None)
+    owner = connection.scalar(select(messages.c.conversation_id).where(here))
     if owner != conversation_id:
         raise MessageNotFound(
             f"there is no message {message_id} in this conversation",
@@ -182,6 +183,12 @@ def spoken(connection: Connection, conversation_id: str, *, head_id: str, added:
     )
 
 
+def set_head(connection: Connection, conversation_id: str, head_id: str | None, *, added: int) -> None:
+    """Move the head, and count what was taken out of the trash (or, below zero, went into it)."""
+    count = conversations.c.messages_count + added
+    _set(connection, conversation_id, head_id=head_id, messages_count=count)
+
+
 def set_deleted(connection: Connection, conversation_id: str, *, deleted: bool) -> Conversation:
     """Put a conversation into the trash or take it out; doing so twice changes nothing."""
     conversation = get(connection, conversation_id)
@@ -198,7 +205,7 @@ def delete_forever(connection: Connection, conversation_id: str) -> None:
     """Delete a conversation, everything said in it, and the words of it in the search index."""
     get(connection, conversation_id)
     search.forget_title(connection, conversation_id)
-    search.forget_messages(connection, conversation_id)
+    search.forget(connection, messages.c.conversation_id == conversation_id)
     own = select(messages.c.id).where(messages.c.conversation_id == conversation_id)
     connection.execute(delete(journal).where(journal.c.message_id.in_(own)))
     connection.execute(delete(sampled).where(sampled.c.message_id.in_(own)))

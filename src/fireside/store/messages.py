@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import CTE, Connection, Select, insert, literal, select, text
+from sqlalchemy import CTE, Connection, Select, insert, literal, select, text, update
 
 from fireside.conversations import Conversation, Failure, ReplyStatus, StoredMessage
-from fireside.errors import MessageNotFound
+from fireside.errors import Conflict, MessageNotFound
 from fireside.messages import Defaults, FilePart, FinishReason, Message, Part, Role, Timings, Usage
 from fireside.store import conversations as kept
 from fireside.store import search
@@ -112,8 +112,10 @@ def exists(connection: Connection, message_id: str) -> bool:
 
 
 def of_conversation(connection: Connection, conversation_id: str) -> tuple[StoredMessage, ...]:
-    """Every message of the tree, oldest first."""
-    query = select(*MESSAGE).where(messages.c.conversation_id == conversation_id)
+    """Every message of the tree, oldest first; what lies in the trash is left out."""
+    query = select(*MESSAGE).where(
+        messages.c.conversation_id == conversation_id, messages.c.deleted_at.is_(None)
+    )
     return _read(connection, query.order_by(messages.c.id))
 
 
@@ -143,7 +145,23 @@ def siblings(connection: Connection, message_id: str) -> tuple[StoredMessage, ..
     same = messages.c.parent_id == own.parent_id
     if own.parent_id is None:
         same = messages.c.parent_id.is_(None) & (messages.c.conversation_id == own.conversation_id)
+    same &= messages.c.deleted_at.is_(None)
     return _read(connection, select(*MESSAGE).where(same).order_by(messages.c.id))
+
+
+def set_pinned(connection: Connection, message_id: str, *, pinned: bool) -> StoredMessage:
+    """Note whether a message is always given to the model word for word. Conflict in the trash."""
+    message = kept_here(get(connection, message_id))
+    kept.open_for_writing(connection, message.conversation_id)
+    connection.execute(update(messages).where(messages.c.id == message_id).values(pinned=pinned))
+    return get(connection, message_id)
+
+
+def kept_here(message: StoredMessage) -> StoredMessage:
+    """Return the message; Conflict when it lies in the trash."""
+    if message.deleted_at is not None:
+        raise Conflict("the message lies in the trash", hint="restore it first")
+    return message
 
 
 def _read(connection: Connection, query: Select[Any]) -> tuple[StoredMessage, ...]:

@@ -58,7 +58,7 @@ class Ending(msgspec.Struct, frozen=True):
 
 def add(connection: Connection, ids: Ids, parent_id: str, reply: NewReply) -> str:
     """Queue a reply to `parent_id`, move the head to it, and return its id."""
-    parent = tree.get(connection, parent_id)
+    parent = tree.kept_here(tree.get(connection, parent_id))
     kept.open_for_writing(connection, parent.conversation_id)
     queued = tree.NewMessage(
         ids.new(),

@@ -24,8 +24,10 @@ _USAGE = msgspec.json.Decoder(Usage)
 _TIMINGS = msgspec.json.Decoder(Timings)
 _FAILURE = msgspec.json.Decoder(Failure)
 
-# How warm a conversation is, only a running server knows.
-CONVERSATION_FIELDS = tuple(field for field in Conversation.__struct_fields__ if field != "warmth")
+# How warm a conversation is and what runs in it, only a running server knows.
+CONVERSATION_FIELDS = tuple(
+    field for field in Conversation.__struct_fields__ if field not in ("warmth", "running")
+)
 CONVERSATION = tuple(conversations.c[field] for field in CONVERSATION_FIELDS)
 # A digest can be long and only the receipt needs it.
 MESSAGE = tuple(messages.c[field] for field in StoredMessage.__struct_fields__)
@@ -88,7 +90,7 @@ def conversation_of(row: Row[Any]) -> Conversation:
 def message_of(row: Row[Any]) -> StoredMessage:
     """Return the value of a row of `MESSAGE`; thousands are read at once, so columns go by position."""
     id_, conversation, parent, role, parts, status, created, model, defaults, continues, *rest = tuple(row)
-    finish_reason, usage, timings, receipt, failure, pinned = rest
+    finish_reason, usage, timings, receipt, failure, pinned, deleted_at = rest
     return StoredMessage(
         id=id_,
         conversation_id=conversation,
@@ -106,6 +108,7 @@ def message_of(row: Row[Any]) -> StoredMessage:
         receipt=None if receipt is None else counts_of(receipt),
         failure=None if failure is None else _FAILURE.decode(failure),
         pinned=pinned,
+        deleted_at=deleted_at,
     )
 
 

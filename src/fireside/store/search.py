@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import msgspec
-from sqlalchemy import Connection, select, text
+from sqlalchemy import ColumnElement, Connection, select, text
 
 from fireside.conversations import SearchHit
 from fireside.messages import FilePart, Part, Role, TextPart
@@ -35,10 +35,10 @@ def index_messages(connection: Connection, complete: Sequence[_Complete]) -> Non
     _index(connection, "message_words", _findable(complete))
 
 
-def forget_messages(connection: Connection, conversation_id: str) -> None:
-    """Take every complete message of a conversation out of the index."""
+def forget(connection: Connection, which: ColumnElement[bool]) -> None:
+    """Take the complete ones among the messages that are meant out of the index."""
     query = select(messages.c.number, messages.c.role, messages.c.parts).where(
-        messages.c.conversation_id == conversation_id, messages.c.status.not_in(["queued", "streaming"])
+        which, messages.c.status.not_in(["queued", "streaming"])
     )
     rows = connection.execute(query).all()
     complete = [(row.number, Role(row.role), parts_of(row.parts)) for row in rows]
@@ -118,7 +118,8 @@ _MESSAGES = text("""
         FROM message_words
         JOIN messages AS m ON m.number = message_words.rowid
         JOIN conversations AS c ON c.id = m.conversation_id
-        WHERE message_words MATCH :match AND c.deleted_at IS NULL AND NOT c.temporary
+        WHERE message_words MATCH :match AND c.deleted_at IS NULL AND m.deleted_at IS NULL
+            AND NOT c.temporary
         ORDER BY message_words.rowid DESC LIMIT :most
     ) ORDER BY score, number DESC
 """)
@@ -154,5 +155,7 @@ def _hits(
 
 
 def _first_message(connection: Connection, match: _Match) -> int | None:
-    query = select(messages.c.number).where(messages.c.conversation_id == match.conversation_id)
+    query = select(messages.c.number).where(
+        messages.c.conversation_id == match.conversation_id, messages.c.deleted_at.is_(None)
+    )
     return connection.scalar(query.order_by(messages.c.id).limit(1))

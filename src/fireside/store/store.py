@@ -29,12 +29,14 @@ from fireside.store import (
     restoring,
     schema,
     search,
+    trash,
 )
 from fireside.store.conversations import Changes, StoreCounts
 from fireside.store.database import Database
 from fireside.store.ids import Ids
 from fireside.store.imported import ImportedConversation
 from fireside.store.keys import KeyRows
+from fireside.store.trash import Emptied, Trashed
 
 _IDS_AT_ONCE = 500
 _OPEN = Defaults()
@@ -224,6 +226,26 @@ class Store:
         """The messages with the same parent, this one included, oldest first."""
         with self._database.reading() as connection:
             return messages.siblings(connection, message_id)
+
+    def pin_message(self, message_id: str, *, pinned: bool) -> StoredMessage:
+        """Have a message always given to the model word for word, or no more. Conflict in the trash."""
+        with self._database.writing() as connection:
+            return messages.set_pinned(connection, message_id, pinned=pinned)
+
+    def trash_message(self, message_id: str) -> Trashed:
+        """Put a message and all after it into the trash; the head moves to the newest of what is left."""
+        with self._database.writing() as connection:
+            return trash.put(connection, message_id)
+
+    def restore_message(self, message_id: str, *, head_id: str | None = None) -> Conversation:
+        """Undo exactly what `trash_message` did with this one; Conflict while one before it lies there."""
+        with self._database.writing() as connection:
+            return trash.take_out(connection, message_id, head_id)
+
+    def empty_trash(self) -> Emptied:
+        """Delete for good whatever lies in the trash, single messages too. This can't be undone."""
+        with self._database.writing() as connection:
+            return trash.empty(connection)
 
     # Replies while they run
 

@@ -64,7 +64,7 @@ function leave(): void {
 
 /** Show a key once; the server's cookie stands for it from then on. Throws what the server says. */
 export async function signIn(key: string): Promise<void> {
-  await api.signIn(key.trim());
+  await api.signIn({ key: key.trim() });
   await look();
 }
 

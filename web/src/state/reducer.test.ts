@@ -7,13 +7,13 @@ import { branchOf, leafUnder, siblings, textOf } from "./tree";
 
 export const conversation = (over: Partial<Conversation> = {}): Conversation => ({
   id: "c", title: "", created_at: 0, updated_at: 0, head_id: null, defaults: {} as Conversation["defaults"],
-  pinned: false, temporary: false, deleted_at: null, messages_count: 0, warmth: null, ...over,
+  pinned: false, temporary: false, deleted_at: null, messages_count: 0, warmth: null, running: [], ...over,
 });
 
 export const message = (id: string, parent_id: string | null, over: Partial<Message> = {}): Message => ({
   id, conversation_id: "c", parent_id, role: id.startsWith("u") ? "user" : "assistant", parts: [{ type: "text", text: id }],
   status: "complete", created_at: 0, model: null, defaults: null, continues: null, finish_reason: null,
-  usage: null, timings: null, receipt: null, failure: null, pinned: false, ...over,
+  usage: null, timings: null, receipt: null, failure: null, pinned: false, deleted_at: null, ...over,
 });
 
 const after = (...changes: Change[]): State => changes.reduce(reduce, initial);

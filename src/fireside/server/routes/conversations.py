@@ -16,6 +16,7 @@ from fireside.messages import Defaults, Value
 from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 from fireside.store.exports import export_all, export_json, export_markdown
+from fireside.store.trash import Emptied
 
 router = APIRouter(prefix="/fireside/v1", tags=["conversations"], dependencies=[needs("chat")])
 
@@ -56,12 +57,15 @@ def create(
 def listing(
     app: Fireside, cursor: str | None = None, limit: Limit = 50, trash: bool = False, query: str | None = None
 ) -> Response:
-    """List conversations, newest first; with `query` those in which the words were said, best first."""
+    """List conversations, pinned ones first, then the newest; with `query` those in which it was said."""
     if query is not None:
         if trash:
             raise BadRequest("what lies in the trash is not searched", param="trash")
-        return answer(app.store.find_conversations(query, cursor=cursor, limit=limit))
-    return answer(app.store.conversations(cursor=cursor, limit=limit, trash=trash))
+        page = app.store.find_conversations(query, cursor=cursor, limit=limit)
+    else:
+        page = app.store.conversations(cursor=cursor, limit=limit, trash=trash)
+    told = tuple(app.told(conversation) for conversation in page.conversations)
+    return answer(ConversationPage(told, page.next_cursor))
 
 
 @router.get("/search", **shows(Hits))
@@ -75,7 +79,8 @@ def search(
 @router.get("/conversations/{conversation_id}", **shows(Tree))
 def show(app: Fireside, conversation_id: str) -> Response:
     """Show a conversation: the whole tree of its messages."""
-    return answer(app.store_of(conversation_id).tree(conversation_id))
+    tree = app.store_of(conversation_id).tree(conversation_id)
+    return answer(Tree(app.told(tree.conversation), tree.messages))
 
 
 @router.patch("/conversations/{conversation_id}", **shows(Conversation, takes=ConversationChange))
@@ -97,7 +102,7 @@ def change(
         head_id=wanted.head_id,
         defaults=wanted.defaults,
     )
-    return answer(changed)
+    return answer(app.told(changed))
 
 
 @router.delete("/conversations/{conversation_id}", **shows(None, 204))
@@ -111,6 +116,12 @@ async def delete(app: Fireside, conversation_id: str, forever: bool = False) -> 
 def restore(app: Fireside, conversation_id: str) -> Response:
     """Take a conversation out of the trash."""
     return answer(app.store.restore(conversation_id))
+
+
+@router.delete("/trash", **shows(Emptied))
+def empty_trash(app: Fireside) -> Response:
+    """Delete for good what lies in the trash: conversations, and messages of those that stay."""
+    return answer(app.store.empty_trash())
 
 
 @router.get("/conversations/{conversation_id}/export", **shows(bytes, media="application/json"))

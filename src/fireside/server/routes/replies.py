@@ -11,10 +11,10 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from msgspec import UNSET, UnsetType
 
-from fireside.conversations import ReplyRecord, ReplyStatus, StoredMessage
+from fireside.conversations import Conversation, ReplyRecord, ReplyStatus, StoredMessage
 from fireside.errors import BadRequest, MessageNotFound
 from fireside.events import Cursor, Event, to_sse
-from fireside.messages import Defaults, FilePart, Message, Receipt, Role, TextPart
+from fireside.messages import Defaults, FilePart, Message, Receipt, Role, TextPart, Value
 from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
@@ -39,6 +39,22 @@ class NewMessage(Answering, frozen=True):
         if self.text is not None and self.parts:
             raise BadRequest("send text or parts, not both", param="parts")
         return Message(Role.USER, (TextPart(self.text),) if self.text is not None else self.parts)
+
+
+class MessageChange(Value, frozen=True):
+    """Only what is named changes."""
+
+    pinned: bool | UnsetType = UNSET
+
+
+class NewText(Value, frozen=True):
+    text: str
+
+
+class Undone(Value, frozen=True):
+    """`head_id` is the message that was shown before; without one the newest of what comes back is."""
+
+    head_id: str | None = None
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -85,6 +101,34 @@ async def go_on(
 def show(app: Fireside, message_id: str) -> Response:
     """Show one message."""
     return answer(app.store_of_message(message_id).message(message_id))
+
+
+@router.patch("/messages/{message_id}", **shows(StoredMessage, takes=MessageChange))
+def change(app: Fireside, message_id: str, wanted: Annotated[MessageChange, body(MessageChange)]) -> Response:
+    """Pin a message, so that it is always given to the model word for word, or unpin it."""
+    store = app.store_of_message(message_id)
+    if isinstance(wanted.pinned, bool):
+        return answer(store.pin_message(message_id, pinned=wanted.pinned))
+    return answer(store.message(message_id))
+
+
+@router.delete("/messages/{message_id}", **shows(Conversation))
+async def delete(app: Fireside, message_id: str) -> Response:
+    """Put a message and everything after it into the trash; a reply that runs there is stopped."""
+    return answer(app.told(await app.trash_message(message_id)))
+
+
+@router.post("/messages/{message_id}/restore", **shows(Conversation, takes=Undone))
+def restore(app: Fireside, message_id: str, wanted: Annotated[Undone, body(Undone)]) -> Response:
+    """Take out of the trash what went there with this message, and nothing else."""
+    store = app.store_of_message(message_id)
+    return answer(app.told(store.restore_message(message_id, head_id=wanted.head_id)))
+
+
+@router.post("/messages/{message_id}/edit", **shows(StoredMessage, 201, takes=NewText))
+async def edit(app: Fireside, message_id: str, wanted: Annotated[NewText, body(NewText)]) -> Response:
+    """Put a person's version beside a reply; it becomes the head, and no model is asked."""
+    return answer(await app.edit_reply(message_id, wanted.text), 201)
 
 
 @router.get("/messages/{message_id}/receipt", **shows(Receipt))
