@@ -173,6 +173,7 @@ export const settings = {
   "about.models": "Licences of the models",
   "about.unknown": "not stated",
   "about.private": "Everything stays on this machine. Nothing that you write or read is sent anywhere else, and nothing is counted.",
+  "about.away": "Your chats are kept on this machine. What you write to a model that runs elsewhere is sent there; every chat says where its model runs. Nothing is counted.",
   "about.wrong": "Answers come from an AI and may be wrong.",
   "about.docs": "For programs: the interface's reference",
 } as const;

@@ -176,6 +176,7 @@ export const settings: Same<typeof en> = {
   "about.models": "模型的许可证",
   "about.unknown": "没有说明",
   "about.private": "一切都留在本机。您写的和读的内容不会发往别处，也不会被统计。",
+  "about.away": "您的对话保存在本机。写给在别处运行的模型的内容会发送到那里；每个对话都会标明模型在哪里运行。不会有任何统计。",
   "about.wrong": "回答由人工智能生成，可能有误。",
   "about.docs": "给程序用：接口说明",
 };
