@@ -30,13 +30,6 @@ export async function pull(reference: string): Promise<ModelCard | undefined> {
   });
 }
 
-/** What is known of a model, here or not. */
-export async function lookUp(reference: string): Promise<ModelCard | undefined> {
-  return await attempt(() => api.model(reference));
-}
-
-export const dismiss = (id: string): void => store.change({ type: "job gone", id });
-
 /** Import a file's conversations; what is there already is left as it is. */
 export async function importChats(file: File): Promise<ImportSummary | undefined> {
   return await job("import", `import ${file.name}`, file.name, async (signal, progress) => {
@@ -51,6 +44,8 @@ export async function importChats(file: File): Promise<ImportSummary | undefined
     throw new ApiError(0, "unreachable", t("link.unreachable"));
   });
 }
+
+export const dismiss = (id: string): void => store.change({ type: "job gone", id });
 
 type Report = (done: number, total: number | null, stage: string | null) => void;
 

@@ -68,15 +68,6 @@ export async function signIn(key: string): Promise<void> {
   await look();
 }
 
-/** What this machine's settings file says: it decides wherever nobody else does. */
-export async function serverSettings(): Promise<void> {
-  try {
-    store.change({ type: "settings", settings: await api.settings() });
-  } catch (error) {
-    report(error);
-  }
-}
-
 export async function sessions(): Promise<void> {
   try {
     store.change({ type: "sessions", sessions: (await api.sessions()).sessions });
