@@ -102,13 +102,3 @@ export function beginWith(persona: Persona): void {
   go(to.new);
   dispatchEvent(new CustomEvent("fireside:focus-composer"));
 }
-
-/** What is known of a model, here or not. */
-export async function lookUp(reference: string): Promise<ModelCard | undefined> {
-  return await attempt(() => api.model(reference));
-}
-
-/** What this machine's settings file says: it decides wherever nobody else does. */
-export async function serverSettings(): Promise<void> {
-  await attempt(async () => store.change({ type: "settings", settings: await api.settings() }));
-}

@@ -4,12 +4,13 @@ import { api, type Change } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { Conversation } from "../api/types";
 import { t } from "../i18n/index.svelte";
-import { go, to } from "./routes.svelte";
+import { go, route, to } from "./routes.svelte";
 import { attempt, report, store, tell } from "./store.svelte";
 import { watchAll } from "./watching";
 
 const PAGE = 60;
 const HITS = 30;
+const FOUND = 8;
 
 export async function list({ more = false, trash = false } = {}): Promise<void> {
   const listing = trash ? store.state.trash : store.state.listing;
@@ -21,18 +22,33 @@ export async function list({ more = false, trash = false } = {}): Promise<void> 
   });
 }
 
+/** List the newest again; how far somebody has scrolled is kept. */
+export async function refresh(): Promise<void> {
+  await attempt(async () => store.change({ type: "refreshed", page: await api.conversations({ limit: PAGE }) }));
+}
+
+/** Return the chats in which `words` occur, the best first. Throws what the server says. */
+export async function withWords(words: string, signal: AbortSignal): Promise<readonly Conversation[]> {
+  return (await api.conversations({ query: words, limit: FOUND }, signal)).conversations;
+}
+
 /** Show a conversation. What it lacks, or why it can't be shown, is told in its place. */
 export async function open(id: string): Promise<void> {
   try {
     const tree = await api.tree(id);
+    if (left(id)) return;
     store.change({ type: "opened", tree });
     watchAll();
   } catch (error) {
+    if (left(id)) return;
     if (error instanceof ApiError && !error.signedOut && !error.unreachable) {
       store.change({ type: "missing", id, text: error.message, hint: error.hint });
     } else report(error);
   }
 }
+
+/** Whether somebody has gone on to another chat while this one was on its way. */
+const left = (id: string): boolean => route.current.view === "chat" && route.current.id !== id;
 
 export const close = (): void => store.change({ type: "closed" });
 
@@ -53,13 +69,25 @@ export async function remove(conversation: Conversation): Promise<void> {
   });
 }
 
-export async function restore(id: string, show = false): Promise<void> {
-  await attempt(async () => {
+/** Take a conversation out of the trash. Resolves to whether it is back. */
+export async function restore(id: string, show = false): Promise<boolean> {
+  const restored = await attempt(async () => {
     const conversation = await api.restore(id);
     store.change({ type: "conversation gone", id });
     store.change({ type: "conversation", conversation });
     if (show) go(to.chat(id));
+    return true;
   });
+  return restored ?? false;
+}
+
+/** Delete all that lies in the trash for good. */
+export async function emptyTrash(): Promise<void> {
+  await attempt(async () => {
+    await api.emptyTrash();
+    tell({ kind: "done", text: t("trash.emptied") });
+  });
+  await list({ trash: true });
 }
 
 export async function removeForever(id: string): Promise<void> {

@@ -30,8 +30,29 @@ export async function pull(reference: string): Promise<ModelCard | undefined> {
   });
 }
 
-/** Import a file's conversations; what is there already is left as it is. */
+/** Import files one after the other: the server reads one at a time. */
+export async function importAll(files: Iterable<File>): Promise<void> {
+  for (const file of files) await importChats(file);
+}
+
+/** What is known of a model, here or not. */
+export async function lookUp(reference: string): Promise<ModelCard | undefined> {
+  return await attempt(() => api.model(reference));
+}
+
+/** Import a file's conversations; what is there already is left as it is. What it did stays to be read. */
 export async function importChats(file: File): Promise<ImportSummary | undefined> {
+  const imported = await importing(file);
+  if (imported) {
+    const said = { kind: "import", title: file.name, done: 1, total: 1, stage: null, imported } as const;
+    store.change({ type: "job", job: { id: `imported ${file.name}`, ...said } });
+  }
+  return imported;
+}
+
+export const dismiss = (id: string): void => store.change({ type: "job gone", id });
+
+async function importing(file: File): Promise<ImportSummary | undefined> {
   return await job("import", `import ${file.name}`, file.name, async (signal, progress) => {
     for await (const { event } of importFile(file, signal)) {
       if (event.event === "progress") progress(event.done, event.total, null);
@@ -44,8 +65,6 @@ export async function importChats(file: File): Promise<ImportSummary | undefined
     throw new ApiError(0, "unreachable", t("link.unreachable"));
   });
 }
-
-export const dismiss = (id: string): void => store.change({ type: "job gone", id });
 
 type Report = (done: number, total: number | null, stage: string | null) => void;
 

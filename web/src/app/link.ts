@@ -2,9 +2,11 @@
 
 import { api } from "../api/client";
 import { ApiError } from "../api/errors";
-import { list, open } from "./conversations";
-import { route } from "./routes.svelte";
-import { report, store } from "./store.svelte";
+import type { ServerStatus } from "../api/types";
+import { t } from "../i18n/index.svelte";
+import { open, refresh } from "./conversations";
+import { takeCode } from "./routes.svelte";
+import { report, store, tell } from "./store.svelte";
 import { stopWatching, watchAll } from "./watching";
 
 const EVERY_MS = 15_000;
@@ -14,23 +16,35 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 /** Look at the server now and from time to time; a hidden tab doesn't. */
 export function keepLooking(): void {
+  addEventListener("hashchange", () => void pair());
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) void look();
   });
   addEventListener("online", () => void look());
-  void look();
+  void pair().then(look);
+}
+
+/** Look again soon: something was refused because nobody answered. */
+export function lookSoon(): void {
+  clearTimeout(timer);
+  timer = setTimeout(() => void look(), AWAY_MS);
 }
 
 export async function look(): Promise<void> {
   clearTimeout(timer);
-  const before = store.state.link;
+  const { link, status: before } = store.state;
   try {
-    store.change({ type: "status", status: await api.status() });
-    if (before !== "online") await arrive();
+    const status = await api.status();
+    store.change({ type: "status", status });
+    const restarted = before !== null && before.pid !== status.pid;
+    if (link !== "online" || restarted) await arrive();
+    else if (changed(before, status)) await refresh();
+    if (restarted) tell({ kind: "done", text: t("link.restarted") });
+    else if (link === "offline") tell({ kind: "done", text: t("link.back") });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.unreachable) store.change({ type: "link", link: "offline" });
-    else if (error.signedOut) leave();
+    else if (error.signedOut) await leave();
     else report(error);
   }
   // Nobody looks at a hidden tab, and nothing is to be asked for without a key.
@@ -38,12 +52,17 @@ export async function look(): Promise<void> {
   if (!idle) timer = setTimeout(() => void look(), store.state.link === "online" ? EVERY_MS : AWAY_MS);
 }
 
+const TELLING = ["conversations", "messages", "trash", "running_replies"] as const;
+
+/** Whether what is listed may have changed: here or on another device, something was said, deleted or answered. */
+const changed = (before: ServerStatus | null, now: ServerStatus): boolean => TELLING.some((count) => before?.[count] !== now[count]);
+
 /** Everything that may have changed while one was away is asked for again. */
 async function arrive(): Promise<void> {
+  code = null;
   store.change({ type: "link", link: "online" });
-  const at = route.current;
-  const shown = at.view === "chat" ? at.id : null;
-  await Promise.all([list(), library(), ...(shown ? [open(shown)] : [])]);
+  const shown = store.state.open?.conversation.id;
+  await Promise.all([refresh(), library(), ...(shown ? [open(shown)] : [])]);
   watchAll();
 }
 
@@ -57,15 +76,49 @@ export async function library(): Promise<void> {
   }
 }
 
-function leave(): void {
+async function leave(): Promise<void> {
   stopWatching();
   store.change({ type: "link", link: "signed-out" });
+  await pair();
 }
 
-/** Show a key once; the server's cookie stands for it from then on. Throws what the server says. */
-export async function signIn(key: string): Promise<void> {
-  await api.signIn({ key: key.trim() });
-  await look();
+/** A code from the address, until it is known whether one is needed. It is nowhere else. */
+let code: string | null = null;
+
+/** Use the code once, if there is one and nobody is signed in. */
+async function pair(): Promise<void> {
+  code = takeCode() ?? code;
+  if (store.state.link !== "signed-out" || code === null) return;
+  const once = code;
+  code = null;
+  await enter({ code: once });
+}
+
+/** Show a key once; the server's cookie stands for it from then on. */
+export const signIn = (key: string): Promise<void> => enter({ key: key.trim() });
+
+async function enter(by: { key: string } | { code: string }): Promise<void> {
+  store.change({ type: "refused", refusal: null });
+  try {
+    await api.signIn(by);
+    await look();
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const { message: text, hint, retryAfterS } = error.unreachable ? unreached() : error;
+    const until = retryAfterS === null ? null : Date.now() + retryAfterS * 1000;
+    store.change({ type: "refused", refusal: { text, hint, until } });
+  }
+}
+
+const unreached = (): ApiError => new ApiError(0, "unreachable", t("link.unreachable"), t("link.unreachableHint"));
+
+/** What this machine's settings file says: it decides wherever nobody else does. */
+export async function serverSettings(): Promise<void> {
+  try {
+    store.change({ type: "settings", settings: await api.settings() });
+  } catch (error) {
+    report(error);
+  }
 }
 
 export async function sessions(): Promise<void> {

@@ -50,6 +50,15 @@ export const route = {
   },
 };
 
+const CODE = /^#pair=([\w-]+)$/;
+
+/** Return the code with which another device was shown the way here, and forget it: it is good only once. */
+export function takeCode(): string | null {
+  const code = CODE.exec(location.hash)?.[1] ?? null;
+  if (code !== null) go(to.new, { replace: true });
+  return code;
+}
+
 /** Go somewhere. With `replace` the way back leads past where one is now. */
 export function go(address: string, { replace = false } = {}): void {
   if (replace) {

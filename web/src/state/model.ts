@@ -1,7 +1,8 @@
 /** Everything that the page shows, as one immutable value. `reduce` makes the next one. */
 
 import type {
-  Conversation, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session, Settings,
+  Conversation, ImportSummary, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session,
+  Settings,
 } from "../api/types";
 
 /** Whether the server is reached: `signed-out` asks for a key, `offline` tries again by itself. */
@@ -58,6 +59,13 @@ export interface Notice {
   readonly action?: { readonly label: string; readonly run: () => void };
 }
 
+/** Why nobody was let in, and until when (Unix milliseconds) trying again is of no use. */
+export interface Refusal {
+  readonly text: string;
+  readonly hint: string | null;
+  readonly until: number | null;
+}
+
 /** Something that takes a while: a model that is fetched, a file that is imported. */
 export interface Job {
   readonly id: string;
@@ -66,12 +74,15 @@ export interface Job {
   readonly done: number;
   readonly total: number | null;
   readonly stage: string | null;
+  /** what an import did, once it has; it is shown until somebody has read it */
+  readonly imported?: ImportSummary;
   /** why it ended before its end; it can be begun again */
   readonly failure?: { readonly text: string; readonly hint: string | null } | undefined;
 }
 
 export interface State {
   readonly link: Link;
+  readonly refusal: Refusal | null;
   readonly status: ServerStatus | null;
   readonly listing: Listing;
   readonly trash: Listing;
@@ -80,6 +91,8 @@ export interface State {
   /** why the conversation that was asked for can't be shown */
   readonly missing: { readonly id: string; readonly text: string; readonly hint: string | null } | null;
   readonly live: Readonly<Record<string, Live>>;
+  /** what the model was given, of the replies whose details were looked at */
+  readonly receipts: Readonly<Record<string, Receipt>>;
   readonly models: readonly ModelCard[];
   readonly personas: readonly Persona[];
   readonly sessions: readonly Session[];
@@ -93,6 +106,7 @@ const NOTHING: Listing = { conversations: [], nextCursor: null, loaded: false };
 
 export const initial: State = {
   link: "connecting",
+  refusal: null,
   status: null,
   listing: NOTHING,
   trash: NOTHING,
@@ -100,6 +114,7 @@ export const initial: State = {
   open: null,
   missing: null,
   live: {},
+  receipts: {},
   models: [],
   personas: [],
   sessions: [],

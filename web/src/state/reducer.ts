@@ -1,15 +1,18 @@
 /** The one place where what happened becomes what is shown. Pure: same state and change, same result. */
 
 import type {
-  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, ReplyEvent, SearchHit, ServerStatus, Session, Settings, Tree,
+  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus,
+  Session, Settings, Tree,
 } from "../api/types";
-import { initial, type Job, type Link, type Listing, type Live, type Notice, type State } from "./model";
+import { initial, type Job, type Link, type Listing, type Live, type Notice, type Refusal, type State } from "./model";
 import { messagesOf, reasoningOf, running, textOf, withMessages, withoutMessage } from "./tree";
 
 export type Change =
   | { type: "link"; link: Link }
+  | { type: "refused"; refusal: Refusal | null }
   | { type: "status"; status: ServerStatus }
   | { type: "listed"; page: ConversationPage; trash: boolean; more: boolean }
+  | { type: "refreshed"; page: ConversationPage }
   | { type: "conversation"; conversation: Conversation }
   | { type: "conversation gone"; id: string }
   | { type: "opened"; tree: Tree }
@@ -21,6 +24,7 @@ export type Change =
   | { type: "reply link"; id: string; link: Live["link"] }
   | { type: "stopping"; id: string }
   | { type: "ended"; message: Message }
+  | { type: "receipt"; id: string; receipt: Receipt }
   | { type: "searching"; query: string }
   | { type: "found"; query: string; hits: readonly SearchHit[]; offset: number; more: boolean }
   | { type: "search closed" }
@@ -37,13 +41,17 @@ export type Change =
 export function reduce(state: State, change: Change): State {
   switch (change.type) {
     case "link":
-      return change.link === "signed-out" ? { ...initial, link: "signed-out" } : { ...state, link: change.link };
+      return linked(state, change.link);
+    case "refused":
+      return { ...state, refusal: change.refusal };
     case "status":
       return { ...state, status: change.status };
     case "listed":
       return change.trash
         ? { ...state, trash: listed(state.trash, change.page, change.more) }
         : { ...state, listing: listed(state.listing, change.page, change.more) };
+    case "refreshed":
+      return { ...state, listing: refreshed(state.listing, change.page) };
     case "conversation":
       return withConversation(state, change.conversation);
     case "conversation gone":
@@ -66,6 +74,8 @@ export function reduce(state: State, change: Change): State {
       return onLive(state, change.id, (live) => ({ ...live, stopping: true }));
     case "ended":
       return ended(state, change.message);
+    case "receipt":
+      return { ...state, receipts: { ...state.receipts, [change.id]: change.receipt } };
     case "searching":
       return { ...state, search: { query: change.query, hits: state.search?.hits ?? [], busy: true, more: false } };
     case "found":
@@ -93,16 +103,33 @@ export function reduce(state: State, change: Change): State {
   }
 }
 
+/** What was shown is nobody's any more once one is signed out; why one isn't let in stays to be read. */
+function linked(state: State, link: Link): State {
+  if (link === "signed-out") return { ...initial, link, refusal: state.refusal };
+  return { ...state, link, refusal: link === "online" ? null : state.refusal };
+}
+
 function listed(listing: Listing, page: ConversationPage, more: boolean): Listing {
   const known = new Set(page.conversations.map((conversation) => conversation.id));
   const before = more ? listing.conversations.filter((conversation) => !known.has(conversation.id)) : [];
   return { conversations: [...before, ...page.conversations], nextCursor: page.next_cursor, loaded: true };
 }
 
-/** As the server lists them: pinned ones first, then by when something was said last. */
-function inOrder(conversations: readonly Conversation[]): readonly Conversation[] {
-  return [...conversations].sort((a, b) => Number(b.pinned) - Number(a.pinned) || b.updated_at - a.updated_at);
+/** The newest page took the place of what it covers; what had been listed beyond it stays listed. */
+function refreshed(listing: Listing, page: ConversationPage): Listing {
+  const last = page.conversations.at(-1);
+  if (page.next_cursor === null || !last) return listed(listing, page, false);
+  const known = new Set(page.conversations.map(({ id }) => id));
+  const beyond = listing.conversations.filter((one) => !known.has(one.id) && before(last, one) < 0);
+  const nextCursor = beyond.length ? listing.nextCursor : page.next_cursor;
+  return { conversations: [...page.conversations, ...beyond], nextCursor, loaded: true };
 }
+
+/** As the server lists them: pinned ones first, then by when something was said last. */
+const before = (a: Conversation, b: Conversation): number =>
+  Number(b.pinned) - Number(a.pinned) || b.updated_at - a.updated_at;
+
+const inOrder = (conversations: readonly Conversation[]): readonly Conversation[] => [...conversations].sort(before);
 
 function withConversation(state: State, conversation: Conversation): State {
   const others = state.listing.conversations.filter(({ id }) => id !== conversation.id);
