@@ -133,7 +133,7 @@ def squeezed(text: str) -> str:
 
 
 def an_export(*conversations: dict[str, Any]) -> bytes:
-    """Return a document as Fireside exports it, of conversations of `{"title", "messages": [(role, text)]}`."""
+    """Return what Fireside would export of conversations of `{"title", "messages": [(role, text)]}`."""
     return json.dumps(
         {
             "format": "fireside",
