@@ -10,6 +10,8 @@ from msgspec import Meta
 
 from fireside.messages import Defaults, Value
 
+Place = Literal["here", "elsewhere"]
+
 
 class ModelCard(msgspec.Struct, frozen=True):
     """What is known about a model before it is loaded. None where nobody says."""
@@ -29,6 +31,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     has_template: bool | None = None
     reasons: bool | None = None
     """whether one can choose that it thinks before it answers"""
+    place: Place = "here"
+    """where it computes, so where what is said goes: this machine, or another one"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False
@@ -118,6 +122,7 @@ class EngineStatus(msgspec.Struct, frozen=True):
     expected_wait_s: float | None = None
     unloads_in_s: float | None = None
     """seconds until it is unloaded if nobody uses it from now on"""
+    place: Place = "here"
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

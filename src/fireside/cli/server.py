@@ -156,16 +156,28 @@ def stop() -> None:
 
 @click.command("open")
 def open_page() -> None:
+    from fireside.cli.output import note, say
+
+    async def found(client: AsyncClient) -> tuple[str, bool]:
+        return client.address + "/", bool(await client.keys())
+
+    where, needs_key = run(found)
+    say(where)
+    if needs_key:
+        note(_("it asks for a key, since there are some: `fireside keys pair` shows a way in without one"))
+    if not _browse(where):
+        note(_("no browser opens from here: enter this address in one"))
+
+
+def _browse(address: str) -> bool:
+    """Open a browser in a window of its own; one that would take the terminal over isn't meant."""
+    import os
     import webbrowser
 
-    from fireside.cli.output import say
-
-    async def address(client: AsyncClient) -> str:
-        return client.address
-
-    where = run(address) + "/"
-    say(where)
-    webbrowser.open(where)
+    has_screen = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    return has_screen and webbrowser.open(address)
 
 
 @click.command("backup")
