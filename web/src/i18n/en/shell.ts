@@ -37,7 +37,7 @@ export const shell = {
   "signin.title": "Sign in to Fireside",
   "signin.why": "This Fireside is on another device. Enter its key once; this browser then stays signed in.",
   "signin.key": "Key",
-  "signin.where": "On the device where Fireside runs, `fireside keys add` makes a key, and `fireside serve --lan` shows a code for this device's camera.",
+  "signin.where": "On the device where Fireside runs, `fireside keys new NAME` makes a key, and `fireside serve --lan` shows a code for this device's camera.",
   "signin.submit": "Sign in",
   "signin.busy": "Signing in…",
   "signin.wait": { one: "Wait {n} second before you try again.", other: "Wait {n} seconds before you try again." },
@@ -54,7 +54,7 @@ export const shell = {
   "palette.found": { one: "{n} result", other: "{n} results" },
 
   "keys.title": "Keyboard shortcuts",
-  "keys.note": "Keys without Ctrl, Alt or ⌘ count only where you are not typing.",
+  "keys.note": "Signs such as / and ? count only where you are not typing.",
 
   "command.new": "New chat",
   "command.temporary": "Temporary chat",
