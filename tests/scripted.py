@@ -99,6 +99,8 @@ class ScriptedEngine:
         self.asked: list[Asked] = []
         self.relayed: list[tuple[str, Any]] = []
         self.rendered: list[tuple[Message, ...]] = []
+        self.reasoning: bool | None = None
+        """what the last rendering was told"""
         self.tokenized: list[tuple[str, bool]] = []
         self.generating = 0
         self.abandoned = 0
@@ -137,11 +139,12 @@ class ScriptedEngine:
         if not self._alive:
             raise EngineCrashed("the engine is not running", hint="ask again")
 
-    async def render(self, messages: Sequence[Message]) -> str:
+    async def render(self, messages: Sequence[Message], *, reasoning: bool | None = None) -> str:
         self._must_live()
         if not self._info.has_template:
             raise NoTemplate("this model has no chat template", hint="use --format transcript")
         self.rendered.append(tuple(messages))
+        self.reasoning = reasoning
         turns = [f"<|im_start|>{message.role}\n{message.prompt_text}<|im_end|>\n" for message in messages]
         return "".join(turns) + "<|im_start|>assistant\n"
 

@@ -15,7 +15,7 @@ import msgspec
 from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Engine
 from fireside.errors import BadRequest, ContextLengthExceeded, NoTemplate
-from fireside.messages import PromptFormat, ReasoningPart, Receipt, Role
+from fireside.messages import Defaults, PromptFormat, ReasoningPart, Receipt, Role
 from fireside.prompt import (
     Budget,
     Frame,
@@ -44,12 +44,13 @@ class History(Protocol):
 
 
 class Layout(msgspec.Struct, frozen=True):
-    """How a branch is laid out for a model: its system text, format and names."""
+    """How a branch is laid out for a model: its system text, format and names, and whether it thinks."""
 
     system: str | None
     format: PromptFormat
     me: str
     you: str
+    reasoning: bool | None = None
 
 
 class Prompt(msgspec.Struct, frozen=True):
@@ -187,7 +188,7 @@ class _Work:
         refused: BadRequest | None = None
         for messages in tellings(roles):
             try:
-                return await self._engine.render(messages)
+                return await self._engine.render(messages, reasoning=self._layout.reasoning)
             except NoTemplate:
                 raise
             except BadRequest as error:
@@ -275,8 +276,12 @@ def _previous_start(
     return 0
 
 
-def layout_of(
-    system: str | None, prompt_format: PromptFormat | None, me: str | None, you: str | None
-) -> Layout:
+def layout_of(defaults: Defaults) -> Layout:
     """Return the layout with the names' defaults filled in."""
-    return Layout(system or None, prompt_format or PromptFormat.CHAT, me or "User", you or "Assistant")
+    return Layout(
+        system=defaults.system or None,
+        format=defaults.format or PromptFormat.CHAT,
+        me=defaults.me or "User",
+        you=defaults.you or "Assistant",
+        reasoning=defaults.reasoning,
+    )

@@ -10,6 +10,8 @@ from msgspec import Meta
 
 from fireside.messages import Defaults, Value
 
+Place = Literal["here", "elsewhere"]
+
 
 class ModelCard(msgspec.Struct, frozen=True):
     """What is known about a model before it is loaded. None where nobody says."""
@@ -27,6 +29,10 @@ class ModelCard(msgspec.Struct, frozen=True):
     quantization: str | None = None
     context_length: int | None = None
     has_template: bool | None = None
+    reasons: bool | None = None
+    """whether one can choose that it thinks before it answers"""
+    place: Place = "here"
+    """where it computes, so where what is said goes: this machine, or another one"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False
@@ -71,6 +77,18 @@ class NewKey(msgspec.Struct, frozen=True):
     key: Key
 
 
+class Pairing(msgspec.Struct, frozen=True):
+    """A code that is good once for a session of `key`. `address` opens the page with it.
+
+    It stands behind the `#`, which a browser keeps to itself.
+    """
+
+    code: str
+    key: str
+    address: str
+    expires_in_s: float
+
+
 class Session(msgspec.Struct, frozen=True):
     """A device on which a key was entered. `current` is the one that asks."""
 
@@ -104,6 +122,7 @@ class EngineStatus(msgspec.Struct, frozen=True):
     expected_wait_s: float | None = None
     unloads_in_s: float | None = None
     """seconds until it is unloaded if nobody uses it from now on"""
+    place: Place = "here"
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

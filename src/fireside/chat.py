@@ -126,7 +126,7 @@ async def run_turn(turn: Turn, parts: Parts, history: History, draft: Draft, emi
     reference = turn.defaults.model or ""
     file = await parts.models.ensure(reference, emit)
     draft.identity = file.identity
-    layout = _layout(turn.defaults)
+    layout = layout_of(turn.defaults)
     if layout.format is PromptFormat.CHAT and not file.has_template:
         raise NoTemplate(
             f"{reference} has no chat template: it was not made for dialogues",
@@ -210,10 +210,6 @@ def _emit_text(reasoning: str, text: str, emit: Emit) -> None:
         emit(Reasoning(reasoning))
     if text:
         emit(Text(text))
-
-
-def _layout(defaults: Defaults) -> Layout:
-    return layout_of(defaults.system, defaults.format, defaults.me, defaults.you)
 
 
 def _cuts(turn: Turn, layout: Layout, prompt: Prompt) -> Cuts:

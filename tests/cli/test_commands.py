@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from fireside.settings import Home
@@ -203,3 +204,22 @@ def test_status_says_where_everything_is(fireside: Fireside, cli_home: Home) -> 
     assert status["address"] in fireside("status").stdout
     fireside("stop")
     assert "hint: " in fireside("status", code=1).stderr
+
+
+def test_the_page_is_opened_in_a_browser_or_its_address_is_said(
+    fireside: Fireside, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = tmp_path / "browser.py"
+    browser.write_text(f"import sys; open({str(tmp_path / 'opened')!r}, 'w').write(sys.argv[1])")
+    monkeypatch.setenv("BROWSER", f"{sys.executable} {browser} %s")
+    opened = fireside("open")
+    where = opened.stdout.strip()
+    assert (tmp_path / "opened").read_text() == where
+    assert httpx.get(where, trust_env=False).headers["content-type"].startswith("text/html")
+    for name in ("BROWSER", "DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    without = fireside("open")
+    assert (without.stdout.strip(), "no browser opens" in without.stderr) == (where, True)
+    fireside("keys", "new", "one")
+    assert "fireside keys pair" in fireside("open").stderr
+    fireside("keys", "rm", "one", "--yes")

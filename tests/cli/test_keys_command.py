@@ -60,3 +60,17 @@ def test_what_cannot_be_done_is_said(fireside: Fireside) -> None:
         fireside("serve", "--lan", "--host", "127.0.0.1", code=2)
     finally:
         fireside("keys", "rm", "twice", "--yes")
+
+
+def test_a_device_is_paired_from_the_terminal(fireside: Fireside, cli_home: Home) -> None:
+    assert "there is no key lan" in fireside("keys", "pair", code=1).stderr
+    fireside("keys", "new", "lan")
+    try:
+        shown = fireside("keys", "pair").stdout.splitlines()
+        assert "Within 10 minutes" in shown[0]
+        where, _, code = shown[1].partition("/#pair=")
+        begun = httpx.post(f"{where}/fireside/v1/sessions", json={"code": code}, trust_env=False)
+        assert begun.status_code == 201
+        assert json.loads(fireside("keys", "pair", "lan", "--json").stdout)["key"] == "lan"
+    finally:
+        fireside("keys", "rm", "lan", "--yes")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from retemplated import retemplated
 from serving import Served, serving
 
 TEMPLATE = (
@@ -34,14 +35,7 @@ WEATHER = {
 @pytest.fixture(scope="module")
 def with_tools(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[Served]:
     """The small model with a template of the same length that knows functions."""
-    weights = smollm2.read_bytes()
-    begins = weights.index(b"{% for message in messages %}{% if loop.first")
-    size = int.from_bytes(weights[begins - 8 : begins], "little")
-    template = TEMPLATE.encode()
-    assert len(template) + 4 <= size
-    padded = template + b"{#" + b" " * (size - len(template) - 4) + b"#}"
-    path = tmp_path_factory.mktemp("model") / "tools.gguf"
-    path.write_bytes(weights[:begins] + padded + weights[begins + size :])
+    path = retemplated(smollm2, TEMPLATE, tmp_path_factory.mktemp("model") / "tools.gguf")
     with serving(tmp_path_factory.mktemp("tools"), model=f"file:{path}") as server:
         yield server
 

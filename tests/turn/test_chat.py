@@ -131,7 +131,7 @@ class Strict:
     def __init__(self, engine: ScriptedEngine) -> None:
         self.render_plainly = engine.render
 
-    async def render(self, messages: Sequence[Message]) -> str:
+    async def render(self, messages: Sequence[Message], *, reasoning: bool | None = None) -> str:
         roles = [message.role for message in messages]
         wanted = [Role.USER if at % 2 == 0 else Role.ASSISTANT for at in range(len(roles))]
         if roles != wanted:

@@ -39,6 +39,12 @@ _NAMED = {
     ),
     "me": click.option("--me", metavar="NAME", help=_("Your name.")),
     "you": click.option("--you", metavar="NAME", help=_("The model's name.")),
+    "reasoning": click.option(
+        "--think/--no-think",
+        "reasoning",
+        default=None,
+        help=_("Whether the model thinks before it answers, where it can."),
+    ),
 }
 _STOP = _("End the reply before this text; \\n and \\t are understood; may be repeated.")
 _SAMPLING = {

@@ -78,6 +78,20 @@ def remove_key(name_or_id: str, yes: bool) -> None:
     say(_("removed {name}", name=name_or_id))
 
 
+@keys.command("pair", help=_("Show a QR code that signs a device in, once."))
+@click.argument("name_or_id", metavar="[NAME|ID]", required=False)
+@json_flag
+def pair(name_or_id: str | None, json: bool) -> None:
+    from fireside.cli.greeting import show_pairing
+    from fireside.cli.output import print_json
+
+    made = run(lambda client: client.pair(name_or_id))
+    if json:
+        print_json(made)
+        return
+    show_pairing(made)
+
+
 def _make(name: str, scopes: tuple[Scope, ...]) -> NewKey:
     """Make it by the running server; without one at once, for a server may need it to start at all."""
     from fireside.runtime import is_held

@@ -14,7 +14,7 @@ from fireside.cli.languages import _, _n
 from fireside.cli.running import run, wait_for
 
 if TYPE_CHECKING:
-    from fireside.cards import NewKey, ServerStatus
+    from fireside.cards import NewKey, Pairing, ServerStatus
     from fireside.client.routes import AsyncClient
     from fireside.runtime import Runtime
 
@@ -56,9 +56,9 @@ def _serve(host: str | None, port: int | None, lan: bool, started_by: str) -> No
     named = {key: value for key, value in given.items() if value is not None}
     settings = msgspec.structs.replace(settings, **named)
 
-    def told(runtime: Runtime, made: NewKey | None) -> None:
+    def told(runtime: Runtime, made: NewKey | None, pairing: Pairing | None) -> None:
         if started_by == "serve":
-            greet(runtime, made, is_shared=is_beyond_loopback(settings.host))
+            greet(runtime, made, pairing, is_shared=is_beyond_loopback(settings.host))
 
     serve_until_stopped(settings, home, started_by, makes_key=lan, told=told)
 
@@ -156,16 +156,28 @@ def stop() -> None:
 
 @click.command("open")
 def open_page() -> None:
+    from fireside.cli.output import note, say
+
+    async def found(client: AsyncClient) -> tuple[str, bool]:
+        return client.address + "/", bool(await client.keys())
+
+    where, needs_key = run(found)
+    say(where)
+    if needs_key:
+        note(_("it asks for a key, since there are some: `fireside keys pair` shows a way in without one"))
+    if not _browse(where):
+        note(_("no browser opens from here: enter this address in one"))
+
+
+def _browse(address: str) -> bool:
+    """Open a browser in a window of its own; one that would take the terminal over isn't meant."""
+    import os
     import webbrowser
 
-    from fireside.cli.output import say
-
-    async def address(client: AsyncClient) -> str:
-        return client.address
-
-    where = run(address) + "/"
-    say(where)
-    webbrowser.open(where)
+    has_screen = sys.platform in ("win32", "darwin") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
+    )
+    return has_screen and webbrowser.open(address)
 
 
 @click.command("backup")

@@ -21,7 +21,7 @@ from urllib.parse import quote
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Persona, Scope, ServerStatus
+from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Pairing, Persona, Scope, ServerStatus
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
 from fireside.client.launch import OnStart, ensure_server, find_again
@@ -143,6 +143,10 @@ class AsyncClient:
     async def remove_key(self, name_or_id: str) -> None:
         """Remove a key; the sessions that were begun with it end."""
         await self._connection.fetch("DELETE", _path("keys", name_or_id))
+
+    async def pair(self, key: str | None = None) -> Pairing:
+        """Return a code that is good once for a session of `key`, by default that of the network."""
+        return await self._call(Pairing, "POST", _path("pairings"), {"key": key})
 
     # Conversations
 

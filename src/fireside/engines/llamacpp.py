@@ -182,7 +182,7 @@ class LlamaCppEngine:
     def alive(self) -> bool:
         return self._child.alive
 
-    async def render(self, messages: Sequence[Message]) -> str:
+    async def render(self, messages: Sequence[Message], *, reasoning: bool | None = None) -> str:
         if not self.info.has_template:
             # The server would quietly use ChatML, which this model never saw.
             raise NoTemplate(
@@ -190,8 +190,11 @@ class LlamaCppEngine:
                 hint="use `--format transcript`, or choose a model that was tuned for chat",
             )
         turns = [{"role": message.role.value, "content": message.prompt_text} for message in messages]
+        asked: dict[str, object] = {"messages": turns}
+        if reasoning is not None and self.info.reasons:
+            asked["chat_template_kwargs"] = {"enable_thinking": reasoning}
         try:
-            body = await self._ask("POST", "/apply-template", msgspec.json.encode({"messages": turns}))
+            body = await self._ask("POST", "/apply-template", msgspec.json.encode(asked))
         except EngineError as error:
             if isinstance(error, EngineCrashed):
                 raise

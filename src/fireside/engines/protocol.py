@@ -83,9 +83,10 @@ class Engine(Protocol):
     @property
     def alive(self) -> bool: ...
 
-    async def render(self, messages: Sequence[Message]) -> str:
+    async def render(self, messages: Sequence[Message], *, reasoning: bool | None = None) -> str:
         """Return the text that the model's template makes of `messages` and an answer's beginning.
 
+        `reasoning` says whether the model is to think first, where its template leaves that open.
         NoTemplate where the model has none; BadRequest where its template refuses them.
         """
         ...

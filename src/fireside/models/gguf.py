@@ -52,6 +52,8 @@ class Header(msgspec.Struct, frozen=True):
     licence: str | None
     languages: tuple[str, ...]
     has_template: bool
+    reasons: bool
+    """whether its template lets one choose that it thinks before it answers"""
     vocabulary: int | None
     """tokens"""
 
@@ -139,6 +141,7 @@ def _parse(data: bytes, size: int) -> Header:
         licence=_shown(values.text("general.license")),
         languages=tuple(filter(None, map(_shown, values.languages))),
         has_template=values.has_template,
+        reasons=values.reasons,
         vocabulary=values.vocabulary,
     )
 

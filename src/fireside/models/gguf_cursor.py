@@ -27,6 +27,10 @@ _U32 = struct.Struct("<I").unpack_from
 _U64 = struct.Struct("<Q").unpack_from
 
 
+REASONING_CHOICE = b"enable_thinking"
+"""What templates call the choice to think: Qwen3's, SmolLM3's and others, and llama.cpp's server."""
+
+
 class Damaged(Exception):
     """Why a file is no sound GGUF model."""
 
@@ -45,6 +49,7 @@ class Values(msgspec.Struct):
     scalars: dict[str, int | float | str] = msgspec.field(default_factory=dict)
     languages: tuple[str, ...] = ()
     has_template: bool = False
+    reasons: bool = False
     vocabulary: int | None = None
 
     def text(self, key: str) -> str | None:
@@ -146,6 +151,7 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
         text = cursor.string()
         if key == "tokenizer.chat_template":
             kept.has_template = not text.isspace() and bool(text)
+            kept.reasons = REASONING_CHOICE in text
         elif key.startswith("general."):
             kept.scalars[key] = text[:MAX_KEPT_BYTES].decode("utf-8", "replace")
     elif kind in SCALARS:

@@ -32,6 +32,7 @@ class ShelfModel(msgspec.Struct, frozen=True):
     quantization: str
     context_length: int
     has_template: bool
+    reasons: bool = False
     defaults: Defaults = Defaults()
     """how its makers say it answers best"""
 
@@ -55,6 +56,7 @@ class ShelfModel(msgspec.Struct, frozen=True):
             quantization=self.quantization,
             context_length=self.context_length,
             has_template=self.has_template,
+            reasons=self.reasons,
             languages=self.languages,
             defaults=self.defaults,
         )

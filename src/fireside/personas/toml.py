@@ -30,6 +30,7 @@ class PersonaFile(Value, frozen=True):
     format: PromptFormat | None = None
     me: Annotated[str, SPEAKER] | None = None
     you: Annotated[str, SPEAKER] | None = None
+    reasoning: bool | None = None
     sampling: Sampling = Sampling()
 
 
@@ -60,7 +61,12 @@ def from_toml(text: str, *, name: str | None = None) -> Persona:
             param="toml",
         )
     defaults = Defaults(
-        model=file.model, sampling=file.sampling, format=file.format, me=file.me, you=file.you
+        model=file.model,
+        sampling=file.sampling,
+        format=file.format,
+        me=file.me,
+        you=file.you,
+        reasoning=file.reasoning,
     )
     return Persona(own, file.description.strip(), file.first_message, defaults, source=text)
 
@@ -93,6 +99,7 @@ def to_toml(persona: Persona) -> str:
         "format": defaults.format,
         "me": defaults.me,
         "you": defaults.you,
+        "reasoning": defaults.reasoning,
     }
     lines = _lines(values)
     if sampling := _lines(msgspec.structs.asdict(defaults.sampling)):
@@ -104,7 +111,9 @@ def _lines(values: dict[str, Any]) -> list[str]:
     return [f"{key} = {_written(value)}" for key, value in values.items() if value is not None]
 
 
-def _written(value: str | float | tuple[str, ...]) -> str:
+def _written(value: str | float | bool | tuple[str, ...]) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, tuple):
         return f"[{', '.join(map(_written, value))}]"
     if isinstance(value, str):

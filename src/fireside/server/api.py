@@ -25,6 +25,7 @@ from fireside.server.listening import names_to_answer_to
 from fireside.server.ollama.routes import ROUTERS as OLLAMA
 from fireside.server.openai.routes import ROUTERS as OPENAI
 from fireside.server.openapi import document_of
+from fireside.server.pairings import Pairings
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
     conversations,
@@ -40,7 +41,13 @@ from fireside.server.routes import (
 from fireside.server.wire import refuse_unknown_query
 
 
-def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], None]) -> ASGIApp:
+def build(
+    app: App,
+    runtime: Runtime,
+    activity: Activity,
+    stop: Callable[[], None],
+    door: Door | None = None,
+) -> ASGIApp:
     """Return the whole interface as an ASGI application. `stop` begins the server's end."""
     api = routed()
     begun = time.monotonic()
@@ -48,11 +55,17 @@ def build(app: App, runtime: Runtime, activity: Activity, stop: Callable[[], Non
     api.state.stop = stop
     api.state.activity = activity
     api.state.ready = lambda: not activity.ending
-    api.state.door = Door(Keys(app.store.keys), runtime.token, Guesses())
+    api.state.door = door or door_of(app, runtime)
+    api.state.open_at = (runtime.open_at or (runtime.address,))[0]
     api.state.status = lambda: status_of(app, runtime, time.monotonic() - begun)
     settings = app.settings
     hosts = (*settings.allowed_hosts, *names_to_answer_to(settings.host))
     return Counted(Perimeter(api, hosts, settings.allowed_origins, activity), app.metrics)
+
+
+def door_of(app: App, runtime: Runtime) -> Door:
+    """Return what decides who gets in, with the keys of this app's store."""
+    return Door(Keys(app.store.keys), runtime.token, Guesses(), Pairings())
 
 
 def routed() -> FastAPI:

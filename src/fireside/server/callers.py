@@ -23,6 +23,7 @@ from fireside.cards import SCOPES, Scope
 from fireside.errors import FiresideError, Forbidden, TooManyTries, Unauthorized
 from fireside.server.guesses import Guesses
 from fireside.server.keys import Holder, Keys
+from fireside.server.pairings import Pairings
 from fireside.server.perimeter import host_name
 from fireside.settings import LOOPBACK_HOSTS
 
@@ -71,8 +72,9 @@ class Caller(msgspec.Struct, frozen=True):
 class Door:
     """Tells who asks by what a request carries; keeps count of wrong keys."""
 
-    def __init__(self, keys: Keys, token: str, guesses: Guesses) -> None:
+    def __init__(self, keys: Keys, token: str, guesses: Guesses, pairings: Pairings) -> None:
         self.keys = keys
+        self.pairings = pairings
         self._token = token.encode()
         self._guesses = guesses
         self._noting: set[asyncio.Task[None]] = set()
@@ -102,6 +104,18 @@ class Door:
             raise AssertionError  # _let_in has refused it
         return holder
 
+    def paired(self, request: Request, code: str) -> Holder:
+        """Return the holder of the key for which a one-time code is good, and use the code up.
+
+        A wrong one counts as a wrong key does. While its address has to wait, a right one stays good.
+        """
+        code = code.strip()
+        key = self.keys.by_id(self.pairings.key_of(code) or "")
+        self._let_in(_address(request), Holder(key) if key else None, wrong=_wrong_code())
+        if key is None or not self.pairings.use(code):
+            raise _wrong_code()
+        return Holder(key)
+
     def is_token(self, secret: str) -> bool:
         return hmac.compare_digest(secret.encode("utf-8", "surrogatepass"), self._token)
 
@@ -110,7 +124,9 @@ class Door:
             return self.keys.session_holder(cookie)
         return self.keys.holder(shown[0]) if len(shown) == 1 else None
 
-    def _let_in(self, address: str, holder: Holder | None, cost: float = 1.0) -> Caller:
+    def _let_in(
+        self, address: str, holder: Holder | None, cost: float = 1.0, wrong: Unauthorized | None = None
+    ) -> Caller:
         caller = _caller(holder) if holder else None
         wait_s = self._guesses.wait_s(address)
         if wait_s and not (caller and self._guesses.was_right(address, caller.who)):
@@ -121,7 +137,9 @@ class Door:
             )
         if holder is None or caller is None:
             self._guesses.wrong(address, cost)
-            raise Unauthorized("this key is wrong", hint="`fireside keys` lists the keys that are good")
+            raise wrong or Unauthorized(
+                "this key is wrong", hint="`fireside keys` lists the keys that are good"
+            )
         self._guesses.right(address, caller.who)
         if self.keys.is_use_due(holder):
             task = asyncio.ensure_future(asyncio.to_thread(self._note_use, holder))
@@ -181,6 +199,12 @@ def _caller(holder: Holder) -> Caller:
     session = holder.session
     who = f"session {session.id}" if session else f"key {holder.key.id}"
     return Caller(who, scopes, key_id=holder.key.id, session_id=session.id if session else None)
+
+
+def _wrong_code() -> Unauthorized:
+    return Unauthorized(
+        "this code is wrong, too old, or was used before", hint="`fireside keys pair` makes another"
+    )
 
 
 async def the_caller(request: Request) -> Caller:

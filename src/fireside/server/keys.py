@@ -17,6 +17,8 @@ from fireside.store.ids import Ids, now_ms
 from fireside.store.keys import KeyRows, StoredKey, StoredSession
 
 PREFIX = "fs-"
+LAN_KEY = "lan"
+"""The key of those who come from the network, made by `fireside serve --lan`."""
 SECRET_BYTES = 32
 DAY_MS = 86_400_000
 SESSION_MS = 30 * DAY_MS
@@ -100,25 +102,29 @@ class Keys:
         """Return every key, the oldest first."""
         return tuple(self._with_use(stored.card) for stored in self._keys.values())
 
+    def named(self, name_or_id: str) -> Key:
+        """Return one key; KeyNotFound when there is none."""
+        return self._stored(name_or_id).card
+
+    def by_id(self, key_id: str) -> Key | None:
+        return next((one.card for one in self._keys.values() if one.card.id == key_id), None)
+
     def remove(self, name_or_id: str) -> Key:
         """Remove a key; its sessions end with it. KeyNotFound when there is none."""
         with self._lock:
-            found = next(
-                (
-                    stored
-                    for stored in self._keys.values()
-                    if name_or_id in (stored.card.id, stored.card.name)
-                ),
-                None,
-            )
-            if found is None:
-                raise KeyNotFound(f"there is no key {name_or_id}", hint="`fireside keys` lists them")
+            found = self._stored(name_or_id)
             self._rows.remove_key(found.card.id)
             self._keys = _without(self._keys, [found])
             of_key = [one for one in self._sessions.values() if one.card.key_id == found.card.id]
             self._sessions = _without(self._sessions, of_key)
             self._forget([found.card.id, *(one.card.id for one in of_key)])
         return found.card
+
+    def _stored(self, name_or_id: str) -> StoredKey:
+        for stored in self._keys.values():
+            if name_or_id in (stored.card.id, stored.card.name):
+                return stored
+        raise KeyNotFound(f"there is no key {name_or_id}", hint="`fireside keys` lists them")
 
     def holder(self, secret: str) -> Holder | None:
         """Return who holds `secret`, a key."""
@@ -160,7 +166,7 @@ class Keys:
         found = _found(self._sessions, secret)
         if found is None or found.card.expires_at <= self._clock():
             return None
-        key = next((one.card for one in self._keys.values() if one.card.id == found.card.key_id), None)
+        key = self.by_id(found.card.key_id)
         return Holder(key, found.card) if key else None
 
     # -- last use

@@ -9,7 +9,7 @@ from pathlib import Path
 from fireside.cards import NewKey, Scope
 from fireside.errors import StoreDamaged, StoreTooNew
 from fireside.runtime import acquire
-from fireside.server.keys import Keys
+from fireside.server.keys import LAN_KEY, Keys
 from fireside.server.listening import is_beyond_loopback
 from fireside.settings import Home, Settings
 from fireside.store import Store, StoreCounts, put_back
@@ -55,7 +55,7 @@ def lacks_key(settings: Settings, home: Home) -> bool:
 def first_key(settings: Settings, home: Home) -> NewKey:
     """Make the key of those who come from the network. The home must be held."""
     with _keys(settings, home) as keys:
-        return keys.make("lan", LAN_SCOPES)
+        return keys.make(LAN_KEY, LAN_SCOPES)
 
 
 def new_key(settings: Settings, home: Home, name: str, scopes: Collection[Scope]) -> NewKey:

@@ -16,11 +16,13 @@ from starlette.types import ASGIApp
 
 from fireside import __version__
 from fireside.app import App
-from fireside.cards import NewKey
+from fireside.cards import NewKey, Pairing
 from fireside.runtime import Runtime, acquire, publish, withdraw
 from fireside.server import logs, offline
-from fireside.server.api import build
+from fireside.server.api import build, door_of
+from fireside.server.callers import Door
 from fireside.server.connections import BACKLOG, GuardedProtocol, no_core_dumps, raise_file_limit
+from fireside.server.keys import LAN_KEY
 from fireside.server.listening import Certificate, Listening, listening, refuse_without_key
 from fireside.server.perimeter import Activity
 from fireside.settings import Home, Settings
@@ -29,8 +31,9 @@ log = logging.getLogger(__name__)
 TEMPORARY_IDLE_S = 12 * 3600.0
 
 
-Told = Callable[[Runtime, NewKey | None], None]
-"""Called once the server answers, with where it is and the key that was made for it."""
+Told = Callable[[Runtime, NewKey | None, Pairing | None], None]
+"""Called once the server answers, with where it is, the key that was made for it, and a code that lets
+a first device in where it is shared."""
 
 
 def serve(
@@ -39,7 +42,7 @@ def serve(
     started_by: str = "serve",
     *,
     makes_key: bool = False,
-    told: Told = lambda runtime, made: None,
+    told: Told = lambda runtime, made, pairing: None,
 ) -> None:
     """Serve until stopped. AlreadyRunning, AddressInUse, AddressRefused or ConfigError when that can't be.
 
@@ -59,7 +62,11 @@ def serve(
         with listening(settings) as places:
             # Only now: a key that is made and never shown would shut out everybody.
             made = offline.first_key(settings, home) if lacks_key else None
-            asyncio.run(_serve(settings, home, started_by, places, lambda runtime: told(runtime, made)))
+            asyncio.run(
+                _serve(
+                    settings, home, started_by, places, lambda runtime, pairing: told(runtime, made, pairing)
+                )
+            )
     finally:
         withdraw(home)
         lock.release(force=True)
@@ -123,7 +130,7 @@ async def _serve(
     home: Home,
     started_by: str,
     places: Listening,
-    told: Callable[[Runtime], None],
+    told: Callable[[Runtime, Pairing | None], None],
 ) -> None:
     runtime = Runtime(
         pid=os.getpid(),
@@ -136,7 +143,8 @@ async def _serve(
     app = await asyncio.to_thread(App.open, settings, home)
     activity = Activity()
     end = _End(app, activity, settings.drain_s)
-    interface = build(app, runtime, activity, end.begin)
+    door = door_of(app, runtime)
+    interface = build(app, runtime, activity, end.begin, door)
     starting = len(places.listeners)
 
     def up() -> None:
@@ -144,7 +152,7 @@ async def _serve(
         starting -= 1
         if not starting:
             publish(home, runtime)
-            told(runtime)
+            told(runtime, _first_pairing(door, runtime))
 
     end.servers = [_Server(_configured(interface, one.certificate), up) for one in places.listeners]
     end.on_signals()
@@ -157,6 +165,14 @@ async def _serve(
     finally:
         leaving.cancel()
         await app.aclose()
+
+
+def _first_pairing(door: Door, runtime: Runtime) -> Pairing | None:
+    """Return a code for whoever sits before this server, where it is shared by the network's own key."""
+    key = next((key for key in door.keys.listed() if key.name == LAN_KEY), None)
+    if key is None or not runtime.open_at or runtime.started_by != "serve":
+        return None
+    return door.pairings.offer(key, runtime.open_at[0])
 
 
 def _configured(interface: ASGIApp, certificate: Certificate | None) -> uvicorn.Config:

@@ -86,6 +86,13 @@ def _answering() -> list[Command]:
             rooms.prompt_format,
             rooms.formats,
         ),
+        Command(
+            "think",
+            "[on|off|none]",
+            _("whether the model thinks before it answers, where it can"),
+            rooms.think,
+            rooms.ways_to_think,
+        ),
     ]
 
 

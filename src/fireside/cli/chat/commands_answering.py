@@ -138,3 +138,23 @@ async def formats(session: Session) -> Sequence[tuple[str, str]]:
         ("chat", _("the model's own template")),
         ("transcript", _("Alice: … Bob: …, for models without a template")),
     ]
+
+
+_THINK = {"on": True, "off": False}
+
+
+async def think(session: Session, argument: str) -> None:
+    """Show or choose whether the model thinks first; where it can't, the choice counts for nothing."""
+    if argument:
+        if argument not in [*_THINK, *NOTHING]:
+            raise BadRequest(_("say on, off or none"))
+        await session.change(reasoning=_THINK.get(argument))
+    chosen = session.in_force.reasoning
+    session.screen.say(next((word for word, meant in _THINK.items() if meant is chosen), "none"))
+    card = await session.client.model(await model_name(session))
+    if card.reasons is False and chosen is not None:
+        session.screen.note(_("{name} has no such choice", name=card.name))
+
+
+async def ways_to_think(session: Session) -> Sequence[tuple[str, str]]:
+    return [(word, "") for word in (*_THINK, "none")]

@@ -202,6 +202,15 @@ TEXTS: dict[str, str] = CHAT | {
     "Keep it: it can't be shown again. From now on every other program needs a key too.": (
         "请保存好：它不会再次显示。从现在起，其他程序也都需要密钥。"
     ),
+    "Whether the model thinks before it answers, where it can.": "模型在回答前是否先思考（如果它支持）。",
+    "it asks for a key, since there are some: `fireside keys pair` shows a way in without one": (
+        "已有密钥，所以它会要求密钥：`fireside keys pair` 可以显示免密钥登录的方法"
+    ),
+    "no browser opens from here: enter this address in one": "这里打不开浏览器：请在浏览器中输入这个地址",
+    "Show a QR code that signs a device in, once.": "显示一个让设备登录的二维码，只能用一次。",
+    "Within {minutes} minutes this signs one device in; `fireside keys pair` shows another:": (
+        "{minutes} 分钟内，它可以让一台设备登录；`fireside keys pair` 会显示新的："
+    ),
     "Remove a key; the devices that were signed in with it are signed out.": (
         "删除一个密钥；用它登录的设备会被登出。"
     ),

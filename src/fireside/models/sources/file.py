@@ -34,6 +34,7 @@ class FileSource:
             quantization=header.quantization,
             context_length=header.context_length,
             has_template=header.has_template,
+            reasons=header.reasons,
             languages=header.languages,
         )
 

@@ -9,7 +9,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from fireside.cards import Session
-from fireside.errors import SessionNotFound
+from fireside.errors import BadRequest, SessionNotFound
 from fireside.messages import Value
 from fireside.server.callers import COOKIE, Asking, the_door
 from fireside.server.keys import SESSION_MS
@@ -20,7 +20,10 @@ DEVICE_CHARACTERS = 200
 
 
 class EnteredKey(Value, frozen=True):
-    key: str
+    """A key that somebody typed in, or the one-time code of a pairing in its place."""
+
+    key: str | None = None
+    code: str | None = None
 
 
 class SessionList(msgspec.Struct, frozen=True):
@@ -31,7 +34,9 @@ class SessionList(msgspec.Struct, frozen=True):
 async def begin(request: Request, wanted: Annotated[EnteredKey, body(EnteredKey)]) -> Response:
     """The cookie is for this site's own pages only: no script reads it, no other site sends it."""
     door = the_door(request)
-    holder = door.entered(request, wanted.key)
+    if (wanted.key is None) == (wanted.code is None):
+        raise BadRequest("send a key or a code", param="key")
+    holder = door.paired(request, wanted.code) if wanted.code else door.entered(request, wanted.key or "")
     session, secret = await asyncio.to_thread(door.keys.begin_session, holder.key, _device(request))
     said = answer(msgspec.structs.replace(session, current=True), 201, secret=True)
     _set_cookie(request, said, secret, SESSION_MS // 1000)
