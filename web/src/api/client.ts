@@ -101,8 +101,8 @@ export const api = {
     await http.DELETE("/fireside/v1/personas/{name}", { params: { path: { name } } });
   },
 
-  /** By a key, or by a code that was shown once on a device that is signed in. */
-  signIn: (by: { key: string } | { code: string }) => got(http.POST("/fireside/v1/sessions", body(by))),
+  /** With a key that was typed in, or the one-time code of a QR code. */
+  signIn: (given: { key: string } | { code: string }) => got(http.POST("/fireside/v1/sessions", body(given))),
   sessions: () => got(http.GET("/fireside/v1/sessions")),
   endSession: async (id: string): Promise<void> => {
     await http.DELETE("/fireside/v1/sessions/{session_id}", { params: { path: { session_id: id } } });
