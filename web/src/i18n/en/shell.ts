@@ -29,7 +29,7 @@ export const shell = {
   "link.unreachable": "Fireside does not answer",
   "link.unreachableHint": "What you wrote is kept. Start it again with `fireside serve`, or check this device's network.",
   "link.back": "Connected again",
-  "link.restarted": "Fireside was started again. Your chats are all here.",
+  "link.restarted": "Fireside was started again. Everything that was kept is here.",
 
   "page.newer": "A newer version of this page is ready.",
   "page.reload": "Load it",

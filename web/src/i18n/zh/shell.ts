@@ -32,7 +32,7 @@ export const shell: Same<typeof en> = {
   "link.unreachable": "Fireside 没有回应",
   "link.unreachableHint": "您写的内容已保留。请用 `fireside serve` 重新启动，或检查本设备的网络。",
   "link.back": "已重新连接",
-  "link.restarted": "Fireside 已重新启动，您的对话都还在。",
+  "link.restarted": "Fireside 已重新启动，保存过的内容都还在。",
 
   "page.newer": "本页面有新版本。",
   "page.reload": "立即载入",
