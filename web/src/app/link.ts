@@ -5,6 +5,7 @@ import { ApiError } from "../api/errors";
 import type { ServerStatus } from "../api/types";
 import { t } from "../i18n/index.svelte";
 import { open, refresh } from "./conversations";
+import { newer } from "./newer";
 import { takeCode } from "./routes.svelte";
 import { report, store, tell } from "./store.svelte";
 import { stopWatching, watchAll } from "./watching";
@@ -39,8 +40,8 @@ export async function look(): Promise<void> {
     const restarted = before !== null && before.pid !== status.pid;
     if (link !== "online" || restarted) await arrive();
     else if (changed(before, status)) await refresh();
-    if (restarted) tell({ kind: "done", text: t("link.restarted") });
-    else if (link === "offline") tell({ kind: "done", text: t("link.back") });
+    if (restarted && !(await newer())) tell({ kind: "done", text: t("link.restarted") });
+    else if (!restarted && link === "offline") tell({ kind: "done", text: t("link.back") });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.unreachable) store.change({ type: "link", link: "offline" });
