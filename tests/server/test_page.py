@@ -9,9 +9,10 @@ import httpx
 import pytest
 
 from fireside.server.routes import page
-from visiting import Place
+from visiting import SESSIONS, Place
 
 SCRIPT = b"export const chat = 1;\n" * 40
+PACKED = gzip.compress(SCRIPT)
 LINKED = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"}
 
 
@@ -22,7 +23,7 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text('<!doctype html><script src="/assets/index-1a.js"></script>')
     (folder / "assets" / "index-1a.js").write_bytes(SCRIPT)
-    (folder / "assets" / "index-1a.js.gz").write_bytes(gzip.compress(SCRIPT))
+    (folder / "assets" / "index-1a.js.gz").write_bytes(PACKED)
     (folder / "assets" / "index-1a.js.br").write_bytes(b"what brotli made of it")
     (folder / "assets" / "style-2b.css").write_bytes(b"p {}")
     (folder / "manifest.webmanifest").write_text("{}")
@@ -77,7 +78,25 @@ async def test_another_device_sees_the_page_without_a_key_and_nothing_else(place
         assert (await phone.get(path, headers=LINKED if path == "/" else {})).status_code == 200
         assert (await phone.get(path, headers={"host": "evil.example"})).status_code == 403
         assert (await phone.get(path, headers={"sec-fetch-site": "cross-site"})).status_code == 403
+        assert "cross-origin-opener-policy" not in (await phone.get(path)).headers, "browsers complain"
+        tls = place.phone(scheme="https")
+        assert (await tls.get(path)).headers["cross-origin-opener-policy"] == "same-origin"
     assert (await phone.get("/fireside/v1/conversations")).status_code == 401
+
+
+async def test_the_page_learns_whether_a_key_is_needed_without_an_error(place: Place) -> None:
+    async def needs_key(client: httpx.AsyncClient) -> bool:
+        answer = await client.get("/health")
+        assert answer.status_code == 200
+        needed: bool = answer.json()["needs_key"]
+        return needed
+
+    phone = place.phone()
+    assert [await needs_key(place.here), await needs_key(phone)] == [False, True]
+    key = await place.key()
+    assert [await needs_key(place.here), await needs_key(phone)] == [True, True]
+    assert (await phone.post(SESSIONS, json={"key": key})).status_code == 201
+    assert not await needs_key(phone)
 
 
 async def test_names_with_a_digest_are_kept_and_the_rest_is_asked_for_again(
@@ -115,7 +134,7 @@ async def test_a_browser_gets_the_smallest_form_that_it_takes(
     assert answer.headers.get("content-encoding") == encoding
     assert answer.headers["content-type"] == KINDS["/assets/index-1a.js"]
     assert answer.headers["vary"] == "accept-encoding"
-    assert raw == {"br": b"what brotli made of it", "gzip": gzip.compress(SCRIPT), None: SCRIPT}[encoding]
+    assert raw == {"br": b"what brotli made of it", "gzip": PACKED, None: SCRIPT}[encoding]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,7 @@ def conversations(draw: st.DrawFn) -> ImportedConversation:
             usage=draw(st.none() | st.just(Usage(5, 7, None))),
             timings=draw(st.none() | st.just(Timings(1.5, None, 20.25))),
             failure=draw(st.none() | st.just(Failure("x", "it broke"))),
+            pinned=draw(st.booleans()),
         )
         for at in range(count)
     )

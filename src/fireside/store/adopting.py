@@ -86,6 +86,7 @@ def _put_messages(
                 usage=message.usage,
                 timings=message.timings,
                 failure=message.failure,
+                pinned=message.pinned,
             )
         )
     if rows:

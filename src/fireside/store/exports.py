@@ -50,6 +50,7 @@ class ExportedMessage(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Usage | None = None
     timings: Timings | None = None
     failure: Failure | None = None
+    pinned: bool = False
 
 
 class ExportedConversation(msgspec.Struct, frozen=True, omit_defaults=True):

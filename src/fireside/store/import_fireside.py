@@ -55,4 +55,5 @@ def _message(message: ExportedMessage, seen: set[str]) -> ImportedMessage:
         usage=message.usage,
         timings=message.timings,
         failure=message.failure,
+        pinned=message.pinned,
     )

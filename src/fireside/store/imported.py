@@ -30,6 +30,7 @@ class ImportedMessage(msgspec.Struct, frozen=True):
     usage: Usage | None = None
     timings: Timings | None = None
     failure: Failure | None = None
+    pinned: bool = False
 
 
 MayName = Callable[[str], bool]

@@ -44,6 +44,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     usage: Usage | None = None
     timings: Timings | None = None
     failure: Failure | None = None
+    pinned: bool = False
 
 
 def add(
@@ -86,6 +87,7 @@ def _row(number: int, new: NewMessage) -> dict[str, object]:
         "usage": or_null(new.usage),
         "timings": or_null(new.timings),
         "failure": or_null(new.failure),
+        "pinned": new.pinned,
     }
 
 

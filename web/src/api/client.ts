@@ -47,6 +47,7 @@ const conversation = (conversation_id: string) => ({ params: { path: { conversat
 const message = (message_id: string) => ({ params: { path: { message_id } } });
 
 export const api = {
+  health: () => got(http.GET("/health")),
   status: () => got(http.GET("/fireside/v1/status")),
   settings: () => got(http.GET("/fireside/v1/settings")),
 
@@ -84,6 +85,13 @@ export const api = {
   goOn: (id: string, how: Answering = {}) =>
     got(http.POST("/fireside/v1/messages/{message_id}/continue", { ...message(id), ...body(how) })),
   message: (id: string) => got(http.GET("/fireside/v1/messages/{message_id}", message(id))),
+  changeMessage: (id: string, given: { pinned: boolean }) =>
+    got(http.PATCH("/fireside/v1/messages/{message_id}", { ...message(id), ...body(given) })),
+  edit: (id: string, text: string) =>
+    got(http.POST("/fireside/v1/messages/{message_id}/edit", { ...message(id), body: { text } })),
+  removeMessage: (id: string) => got(http.DELETE("/fireside/v1/messages/{message_id}", message(id))),
+  restoreMessage: (id: string, head: string | null) =>
+    got(http.POST("/fireside/v1/messages/{message_id}/restore", { ...message(id), ...body({ head_id: head }) })),
   receipt: (id: string) => got(http.GET("/fireside/v1/messages/{message_id}/receipt", message(id))),
   stop: (id: string) =>
     got(http.POST("/fireside/v1/replies/{reply_id}/stop", { params: { path: { reply_id: id } } })),
@@ -101,8 +109,8 @@ export const api = {
     await http.DELETE("/fireside/v1/personas/{name}", { params: { path: { name } } });
   },
 
-  /** With a key that was typed in, or the one-time code of a QR code. */
-  signIn: (given: { key: string } | { code: string }) => got(http.POST("/fireside/v1/sessions", body(given))),
+  /** By a key, or by a code that was shown once on a device that is signed in. */
+  signIn: (by: { key: string } | { code: string }) => got(http.POST("/fireside/v1/sessions", body(by))),
   sessions: () => got(http.GET("/fireside/v1/sessions")),
   endSession: async (id: string): Promise<void> => {
     await http.DELETE("/fireside/v1/sessions/{session_id}", { params: { path: { session_id: id } } });

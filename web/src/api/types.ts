@@ -20,6 +20,7 @@ export type Persona = Schemas["Persona"];
 export type SearchHit = Schemas["SearchHit"];
 export type ServerStatus = Schemas["ServerStatus"];
 export type Session = Schemas["Session"];
+export type Settings = Schemas["Settings"];
 export type ImportSummary = Schemas["ImportSummary"];
 export type Warmth = Schemas["Warmth"];
 

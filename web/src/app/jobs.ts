@@ -35,6 +35,11 @@ export async function importAll(files: Iterable<File>): Promise<void> {
   for (const file of files) await importChats(file);
 }
 
+/** What is known of a model, here or not. */
+export async function lookUp(reference: string): Promise<ModelCard | undefined> {
+  return await attempt(() => api.model(reference));
+}
+
 /** Import a file's conversations; what is there already is left as it is. What it did stays to be read. */
 export async function importChats(file: File): Promise<ImportSummary | undefined> {
   const imported = await importing(file);
@@ -44,6 +49,8 @@ export async function importChats(file: File): Promise<ImportSummary | undefined
   }
   return imported;
 }
+
+export const dismiss = (id: string): void => store.change({ type: "job gone", id });
 
 async function importing(file: File): Promise<ImportSummary | undefined> {
   return await job("import", `import ${file.name}`, file.name, async (signal, progress) => {
@@ -76,11 +83,14 @@ async function job<T>(
   try {
     return await work(controller.signal, progress);
   } catch (error) {
-    report(error);
+    if (kind === "pull" && error instanceof ApiError && !error.signedOut) {
+      // A fetch goes on where it was: its failure stays in view, with the way to try again.
+      store.change({ type: "job failed", id, text: error.unreachable ? t("link.unreachable") : error.message, hint: error.hint });
+    } else report(error);
     return undefined;
   } finally {
     leaving.delete(id);
-    store.change({ type: "job gone", id });
+    if (!store.state.jobs.some((job) => job.id === id && job.failure)) store.change({ type: "job gone", id });
   }
 }
 

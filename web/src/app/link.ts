@@ -35,6 +35,8 @@ export async function look(): Promise<void> {
   clearTimeout(timer);
   const { link, status: before } = store.state;
   try {
+    // Asked first where nobody is in yet: a refusal would stand in the browser's console as an error.
+    if (link !== "online" && (await api.health()).needs_key) throw new ApiError(401, "unauthorized", "");
     const status = await api.status();
     store.change({ type: "status", status });
     const restarted = before !== null && before.pid !== status.pid;
@@ -112,6 +114,15 @@ async function enter(by: { key: string } | { code: string }): Promise<void> {
 }
 
 const unreached = (): ApiError => new ApiError(0, "unreachable", t("link.unreachable"), t("link.unreachableHint"));
+
+/** What this machine's settings file says: it decides wherever nobody else does. */
+export async function serverSettings(): Promise<void> {
+  try {
+    store.change({ type: "settings", settings: await api.settings() });
+  } catch (error) {
+    report(error);
+  }
+}
 
 export async function sessions(): Promise<void> {
   try {

@@ -1,5 +1,7 @@
 /** What this browser remembers: looks and drafts, never a key. A browser may forbid even that. */
 
+import type { Answering, Attachment } from "../api/types";
+
 export type Theme = "system" | "light" | "dark";
 
 interface Preferences {
@@ -8,11 +10,14 @@ interface Preferences {
   sidebar: boolean;
   /** whether Enter sends; otherwise Enter makes a line and Ctrl-Enter sends */
   enterSends: boolean;
+  /** how answers are made in every new chat of this browser, where neither persona nor chat say more */
+  habits: Answering;
 }
 
 const KEY = "fireside.preferences";
 const DRAFTS = "fireside.draft.";
-const USUAL: Preferences = { theme: "system", language: null, sidebar: true, enterSends: true };
+const FILES = "fireside.files.";
+const USUAL: Preferences = { theme: "system", language: null, sidebar: true, enterSends: true, habits: {} };
 
 function read(): Preferences {
   try {
@@ -28,6 +33,7 @@ function write(key: string, value: string | null): void {
     else localStorage.setItem(key, value);
   } catch {
     // Private windows and full storages keep nothing; the page works without.
+    if (value !== null) write(key, null);
   }
 }
 
@@ -49,5 +55,16 @@ export const drafts = {
   },
   keep(id: string, text: string): void {
     write(DRAFTS + id, text || null);
+  },
+  /** The text files that were to go with it. A browser keeps a few megabytes: more is lost with the tab. */
+  files(id: string): readonly Attachment[] {
+    try {
+      return JSON.parse(localStorage.getItem(FILES + id) ?? "[]") as readonly Attachment[];
+    } catch {
+      return [];
+    }
+  },
+  keepFiles(id: string, files: readonly Attachment[]): void {
+    write(FILES + id, files.length ? JSON.stringify(files) : null);
   },
 };

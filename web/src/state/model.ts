@@ -2,6 +2,7 @@
 
 import type {
   Conversation, ImportSummary, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session,
+  Settings,
 } from "../api/types";
 
 /** Whether the server is reached: `signed-out` asks for a key, `offline` tries again by itself. */
@@ -75,6 +76,8 @@ export interface Job {
   readonly stage: string | null;
   /** what an import did, once it has; it is shown until somebody has read it */
   readonly imported?: ImportSummary;
+  /** why it ended before its end; it can be begun again */
+  readonly failure?: { readonly text: string; readonly hint: string | null } | undefined;
 }
 
 export interface State {
@@ -88,9 +91,13 @@ export interface State {
   /** why the conversation that was asked for can't be shown */
   readonly missing: { readonly id: string; readonly text: string; readonly hint: string | null } | null;
   readonly live: Readonly<Record<string, Live>>;
+  /** what the model was given, of the replies whose details were looked at */
+  readonly receipts: Readonly<Record<string, Receipt>>;
   readonly models: readonly ModelCard[];
   readonly personas: readonly Persona[];
   readonly sessions: readonly Session[];
+  /** the server's own settings, once somebody wanted to see them */
+  readonly settings: Settings | null;
   readonly notices: readonly Notice[];
   readonly jobs: readonly Job[];
 }
@@ -107,9 +114,11 @@ export const initial: State = {
   open: null,
   missing: null,
   live: {},
+  receipts: {},
   models: [],
   personas: [],
   sessions: [],
+  settings: null,
   notices: [],
   jobs: [],
 };

@@ -106,3 +106,21 @@ describe("searching", () => {
     expect(state.search).toMatchObject({ query: "fireside", hits: [], busy: true });
   });
 });
+
+describe("receipts", () => {
+  it("are kept for the replies that were looked behind", () => {
+    const receipt = { context_length: 4096, prompt_tokens: 12, included: ["u1"], digest: null, digested: [], recalled: [], omitted: [], reason: null };
+    expect(reduce(asked, { type: "receipt", id: "a1", receipt }).receipts).toEqual({ a1: receipt });
+  });
+});
+
+describe("what takes a while", () => {
+  const job = { id: "pypi:m", kind: "pull" as const, title: "m", done: 40, total: 100, stage: "fetching" };
+
+  it("says where it stands, and why it ended early, until it is begun again", () => {
+    const failed = after({ type: "job", job }, { type: "job failed", id: "pypi:m", text: "no room", hint: "make room" });
+    expect(failed.jobs).toEqual([{ ...job, failure: { text: "no room", hint: "make room" } }]);
+    expect(reduce(failed, { type: "job", job }).jobs).toEqual([job]);
+    expect(reduce(failed, { type: "job gone", id: "pypi:m" }).jobs).toEqual([]);
+  });
+});

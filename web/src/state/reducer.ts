@@ -1,7 +1,8 @@
 /** The one place where what happened becomes what is shown. Pure: same state and change, same result. */
 
 import type {
-  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, ReplyEvent, SearchHit, ServerStatus, Session, Tree,
+  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus,
+  Session, Settings, Tree,
 } from "../api/types";
 import { initial, type Job, type Link, type Listing, type Live, type Notice, type Refusal, type State } from "./model";
 import { messagesOf, reasoningOf, running, textOf, withMessages, withoutMessage } from "./tree";
@@ -23,15 +24,18 @@ export type Change =
   | { type: "reply link"; id: string; link: Live["link"] }
   | { type: "stopping"; id: string }
   | { type: "ended"; message: Message }
+  | { type: "receipt"; id: string; receipt: Receipt }
   | { type: "searching"; query: string }
   | { type: "found"; query: string; hits: readonly SearchHit[]; offset: number; more: boolean }
   | { type: "search closed" }
   | { type: "models"; models: readonly ModelCard[] }
   | { type: "personas"; personas: readonly Persona[] }
   | { type: "sessions"; sessions: readonly Session[] }
+  | { type: "settings"; settings: Settings }
   | { type: "notice"; notice: Notice }
   | { type: "notice gone"; id: number }
   | { type: "job"; job: Job }
+  | { type: "job failed"; id: string; text: string; hint: string | null }
   | { type: "job gone"; id: string };
 
 export function reduce(state: State, change: Change): State {
@@ -70,6 +74,8 @@ export function reduce(state: State, change: Change): State {
       return onLive(state, change.id, (live) => ({ ...live, stopping: true }));
     case "ended":
       return ended(state, change.message);
+    case "receipt":
+      return { ...state, receipts: { ...state.receipts, [change.id]: change.receipt } };
     case "searching":
       return { ...state, search: { query: change.query, hits: state.search?.hits ?? [], busy: true, more: false } };
     case "found":
@@ -82,12 +88,16 @@ export function reduce(state: State, change: Change): State {
       return { ...state, personas: change.personas };
     case "sessions":
       return { ...state, sessions: change.sessions };
+    case "settings":
+      return { ...state, settings: change.settings };
     case "notice":
       return { ...state, notices: [...state.notices.filter((notice) => notice.id !== change.notice.id), change.notice] };
     case "notice gone":
       return { ...state, notices: state.notices.filter((notice) => notice.id !== change.id) };
     case "job":
       return { ...state, jobs: [...state.jobs.filter((job) => job.id !== change.job.id), change.job] };
+    case "job failed":
+      return { ...state, jobs: state.jobs.map((job) => (job.id === change.id ? { ...job, failure: { text: change.text, hint: change.hint } } : job)) };
     case "job gone":
       return { ...state, jobs: state.jobs.filter((job) => job.id !== change.id) };
   }

@@ -14,10 +14,10 @@ from fastapi import APIRouter, Request, Response
 from fireside import __version__
 from fireside.app import UPLOAD
 from fireside.cards import ImportSummary, ServerStatus
-from fireside.errors import BadRequest, TooLarge
+from fireside.errors import BadRequest, TooLarge, TooManyTries, Unauthorized
 from fireside.events import Progress
 from fireside.messages import Value
-from fireside.server.callers import Asking, needs
+from fireside.server.callers import Asking, needs, the_door
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import OWNER, Fireside, answer, body, check_owner, may_name_model, parse, shows
 from fireside.settings import Settings
@@ -33,6 +33,8 @@ class Health(msgspec.Struct, frozen=True):
     status: str = "ok"
     version: str = __version__
     ready: bool = True
+    needs_key: bool = False
+    """whether the one that asks is let in nowhere else without a key: a page then shows where to enter one"""
 
 
 class AtPath(Value, frozen=True):
@@ -56,8 +58,16 @@ class Imported(msgspec.Struct, tag_field="event", tag="imported", frozen=True):
 
 @router.get("/health", **shows(Health))
 async def health(request: Request) -> Response:
-    """Tell that the server lives, and whether it takes new work."""
-    return answer(Health(ready=request.app.state.ready()))
+    """Tell that the server lives, whether it takes new work, and whether the one that asks needs a key."""
+    return answer(Health(ready=request.app.state.ready(), needs_key=_needs_key(request)))
+
+
+def _needs_key(request: Request) -> bool:
+    try:
+        the_door(request).caller(request)
+    except (Unauthorized, TooManyTries):
+        return True
+    return False
 
 
 @router.get("/health/live", **shows(Health))

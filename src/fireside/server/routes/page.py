@@ -14,6 +14,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 
 from fireside.errors import NotFound
+from fireside.server.callers import is_loopback
+from fireside.server.perimeter import host_name
+from fireside.settings import LOOPBACK_HOSTS
 
 router = APIRouter(include_in_schema=False)
 BUILT = Path(__file__).parent.parent / "built"
@@ -27,7 +30,6 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
-    "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "vary": "accept-encoding",
 }
@@ -115,6 +117,8 @@ def _file(request: Request, name: str, *, folder: str = "", keep: str = ASK_AGAI
     path = _inside(folder, name)
     accepted = encodings_of(request.headers.get("accept-encoding", ""))
     headers = HEADERS | {"cache-control": keep}
+    if _is_trusted(request):
+        headers["cross-origin-opener-policy"] = "same-origin"
     data = None
     for encoding, suffix in ENCODINGS:
         if encoding in accepted and (packed := _inside(folder, name + suffix)).is_file():
@@ -130,6 +134,12 @@ def _file(request: Request, name: str, *, folder: str = "", keep: str = ASK_AGAI
         headers.pop("content-encoding", None)
         return Response(None, 304, headers)
     return Response(data, 200, headers | {"content-type": KINDS[path.suffix]})
+
+
+def _is_trusted(request: Request) -> bool:
+    """Whether a browser trusts the way to us (W3C Secure Contexts, 3.1); over others it only complains."""
+    name = host_name(request.headers.get("host", ""))
+    return request.url.scheme == "https" or name in LOOPBACK_HOSTS or is_loopback(name)
 
 
 def _inside(folder: str, name: str) -> Path:
