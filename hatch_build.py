@@ -28,6 +28,7 @@ SOURCES = (
     "package-lock.json",
     "*.config.*",
     "*.mjs",
+    "*.ts",
     "tsconfig.json",
     ".npmrc",
 )

@@ -1,9 +1,11 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { defineConfig } from "vitest/config";
 
+import { shell } from "./shell.ts";
+
 // The page is served by Fireside itself, from src/fireside/server/built.
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), shell()],
   build: {
     outDir: "../src/fireside/server/built",
     emptyOutDir: true,
@@ -14,6 +16,11 @@ export default defineConfig({
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 400,
     // Every part of the page travels with its licence.
+    rolldownOptions: {
+      input: { index: "index.html", sw: "src/sw.ts" },
+      // A service worker serves the folder that it lies in, and is asked for by its name.
+      output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "assets/[name]-[hash].js") },
+    },
     license: { fileName: "licences.md" },
   },
   server: { proxy: { "/fireside": "http://127.0.0.1:3473", "/health": "http://127.0.0.1:3473" } },

@@ -14,6 +14,9 @@ from browsing import Visit
 from fireside.server.routes.page import BUILT, HOW_TO_BUILD
 from serving import Served, serving
 
+SAMPLING = {"sampling_temperature": 0, "sampling_max_tokens": 48}
+"""What a model says must not be left to chance, nor take long."""
+
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
@@ -32,7 +35,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[Served]:
     """One real server with the real model for a module's tests; each uses its own conversations."""
-    with serving(tmp_path_factory.mktemp("home"), model=f"file:{smollm2}") as server:
+    with serving(tmp_path_factory.mktemp("home"), model=f"file:{smollm2}", **SAMPLING) as server:
         yield server
 
 

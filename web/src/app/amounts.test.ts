@@ -16,7 +16,7 @@ it("times to wait are rough", () => {
 
 it("languages have names, and unknown tags stay", () => {
   expect(languagesText(["en", "zh"], "en")).toBe("English, Chinese");
-  expect(languagesText(["x!"], "en")).toBe("x!");
+  expect(languagesText(["x!", "English"], "en")).toBe("x!, English");
 });
 
 describe("a download's pace", () => {

@@ -36,7 +36,8 @@ export function languagesText(tags: readonly string[], language: string): string
   const names = new Intl.DisplayNames(language, { type: "language", fallback: "code" });
   const name = (tag: string) => {
     try {
-      return names.of(tag) ?? tag;
+      const found = names.of(tag);
+      return found && found.toLowerCase() !== tag.toLowerCase() ? found : tag;
     } catch {
       return tag;
     }

@@ -97,8 +97,10 @@ export function freeName(name: string, files: readonly Attachment[]): string {
   }
 }
 
+export type Refused = readonly { readonly name: string; readonly why: Refusal }[];
+
 /** Add `added` to `files`: one that is there already isn't added again, and what goes beyond the bound is refused. */
-export function attached(files: readonly Attachment[], added: readonly Taken[]): { files: readonly Attachment[]; refused: readonly { name: string; why: Refusal }[] } {
+export function attached(files: readonly Attachment[], added: readonly Taken[]): { files: readonly Attachment[]; refused: Refused } {
   const kept = [...files];
   const refused: { name: string; why: Refusal }[] = [];
   for (const one of added) {

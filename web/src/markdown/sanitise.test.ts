@@ -7,7 +7,7 @@ import { sanitise, sanitiseCode, sanitiseMaths } from "./sanitise";
 const SAFE_TAGS = /^(A|B|BLOCKQUOTE|BR|CODE|DEL|DETAILS|EM|H[3-6]|HR|I|INS|KBD|LI|MARK|OL|P|PRE|S|SMALL|STRONG|SUB|SUMMARY|SUP|TABLE|TBODY|TD|TH|THEAD|TR|U|UL)$/;
 const SAFE_ATTRIBUTES: Readonly<Record<string, RegExp>> = {
   align: /^(left|center|right)$/,
-  class: /^(language-[\w+#.-]*|maths( display)?)$/,
+  class: /^(language-[\w+#.-]*|maths( display)?|task)$/,
   href: /^(https?:\/\/|mailto:)/i,
   rel: /^noopener noreferrer$/,
   start: /^\d+$/,

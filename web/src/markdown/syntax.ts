@@ -27,6 +27,9 @@ const marked = new Marked({
     link({ href, tokens }) {
       return `<a href="${escaped(href)}">${this.parser.parseInline(tokens)}</a>`;
     },
+    listitem(item) {
+      return `<li${item.task ? ' class="task"' : ""}>${this.parser.parse(item.tokens)}</li>\n`;
+    },
     checkbox: ({ checked }) => (checked ? "☑ " : "☐ "),
     code: ({ text, lang }) => `<pre><code class="language-${escaped(languageOf(lang))}">${escaped(text)}</code></pre>\n`,
   },

@@ -1,6 +1,6 @@
-/** Which model answers, and where it runs. Pure. */
+/** Which model answers, and where it computes. Pure. */
 
-import type { ModelCard, Persona } from "../api/types";
+import type { ModelCard } from "../api/types";
 import type { State } from "./model";
 
 export const cardOf = (state: State, reference: string | null): ModelCard | undefined =>
@@ -10,11 +10,5 @@ export const cardOf = (state: State, reference: string | null): ModelCard | unde
 export const nameOf = (state: State, reference: string | null): string =>
   cardOf(state, reference)?.name ?? (reference ?? state.status?.default_model ?? "").split(/[/:]/).at(-1) ?? "";
 
-/** Engines run on this machine, but for those that are called remote. */
-export const runsHere = (state: State, reference: string | null): boolean => {
-  const name = reference ?? state.status?.default_model;
-  return !state.status?.engines.some(({ model, engine }) => model === name && engine === "remote");
-};
-
-export const personaOf = (state: State, name: string | null): Persona | undefined =>
-  state.personas.find((persona) => persona.name === name);
+/** Where a model computes; undefined where nobody knows it any more, since nothing is to be claimed then. */
+export const placeOf = (state: State, reference: string | null): ModelCard["place"] | undefined => cardOf(state, reference)?.place;

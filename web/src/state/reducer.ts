@@ -61,7 +61,7 @@ export function reduce(state: State, change: Change): State {
     case "missing":
       return { ...state, open: null, missing: { id: change.id, text: change.text, hint: change.hint } };
     case "closed":
-      return { ...state, open: null, missing: null };
+      return state.open || state.missing ? { ...state, open: null, missing: null } : state;
     case "messages":
       return withNewMessages(state, change.messages, change.head);
     case "message gone":

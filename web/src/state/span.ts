@@ -6,9 +6,9 @@ export interface Span {
   readonly to: number | null;
 }
 
-export const FIRST = 16;
-export const STEP = 8;
-export const MOST = 160;
+export const FIRST = 10;
+export const STEP = 4;
+export const MOST = 100;
 
 export const newest = (count: number): Span => ({ from: Math.max(0, count - FIRST), to: null });
 

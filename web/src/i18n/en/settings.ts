@@ -100,8 +100,9 @@ export const settings = {
   "answers.next": "For the chat that you begin now.",
   "answers.resetAll": "Reset all",
   "answers.reset": "Reset {name}",
+  "answers.own": "Chosen by you.",
   "answers.now": "Now {value}, {source}.",
-  "answers.nowNothing": "Now open, {source}.",
+  "answers.nowOpen": "Now {value}.",
   "source.engine": "as the engine has it",
   "source.model": "as the model's makers recommend",
   "source.settings": "from this machine's settings",
@@ -151,7 +152,7 @@ export const settings = {
   "answers.reasoning.on": "On",
   "answers.reasoning.off": "Off",
 
-  "devices.title": "Devices",
+  "devices.title": "Signed in",
   "devices.text": "These devices have signed in with a key. End a session when you don't know it any more.",
   "devices.none": "No other device has signed in.",
   "devices.current": "this one",
@@ -172,6 +173,7 @@ export const settings = {
   "about.models": "Licences of the models",
   "about.unknown": "not stated",
   "about.private": "Everything stays on this machine. Nothing that you write or read is sent anywhere else, and nothing is counted.",
+  "about.away": "Your chats are kept on this machine. What you write to a model that runs elsewhere is sent there; every chat says where its model runs. Nothing is counted.",
   "about.wrong": "Answers come from an AI and may be wrong.",
   "about.docs": "For programs: the interface's reference",
 } as const;

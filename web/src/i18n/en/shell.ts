@@ -29,7 +29,7 @@ export const shell = {
   "link.unreachable": "Fireside does not answer",
   "link.unreachableHint": "What you wrote is kept. Start it again with `fireside serve`, or check this device's network.",
   "link.back": "Connected again",
-  "link.restarted": "Fireside was started again. Your chats are all here.",
+  "link.restarted": "Fireside was started again. Everything that was kept is here.",
 
   "page.newer": "A newer version of this page is ready.",
   "page.reload": "Load it",
@@ -37,7 +37,7 @@ export const shell = {
   "signin.title": "Sign in to Fireside",
   "signin.why": "This Fireside is on another device. Enter its key once; this browser then stays signed in.",
   "signin.key": "Key",
-  "signin.where": "On the device where Fireside runs, `fireside keys add` makes a key, and `fireside serve --lan` shows a code for this device's camera.",
+  "signin.where": "On the device where Fireside runs, `fireside keys new NAME` makes a key, and `fireside serve --lan` shows a code for this device's camera.",
   "signin.submit": "Sign in",
   "signin.busy": "Signing in…",
   "signin.wait": { one: "Wait {n} second before you try again.", other: "Wait {n} seconds before you try again." },
@@ -54,7 +54,7 @@ export const shell = {
   "palette.found": { one: "{n} result", other: "{n} results" },
 
   "keys.title": "Keyboard shortcuts",
-  "keys.note": "Keys without Ctrl, Alt or ⌘ count only where you are not typing.",
+  "keys.note": "Signs such as / and ? count only where you are not typing.",
 
   "command.new": "New chat",
   "command.temporary": "Temporary chat",

@@ -45,6 +45,7 @@ export const thread = {
   "code.copy": "Copy code",
   "code.spoken": "A block of code.",
   "table.label": "Table",
+  "formula.label": "Formula",
   "file.characters": { one: "{n} character", other: "{n} characters" },
 
   "reasoning.open": "Thinking…",
@@ -61,7 +62,7 @@ export const thread = {
   "state.reading": "Reading the conversation",
   "state.writing": "Writing…",
   "state.stopping": "Stopping…",
-  "state.reconnecting": "The connection was lost. Fireside goes on writing; this page looks again by itself.",
+  "state.reconnecting": "The connection was lost. Where Fireside runs it goes on writing; this page looks again by itself.",
   "state.stopped": "You stopped it here.",
   "state.length": "Cut off: it had reached the length it was allowed.",
   "state.repetition": "Stopped: it had begun to repeat itself.",

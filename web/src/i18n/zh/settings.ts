@@ -103,8 +103,9 @@ export const settings: Same<typeof en> = {
   "answers.next": "用于您现在开始的对话。",
   "answers.resetAll": "全部恢复",
   "answers.reset": "恢复{name}",
-  "answers.now": "当前 {value}，{source}。",
-  "answers.nowNothing": "当前未定，{source}。",
+  "answers.own": "由您选择。",
+  "answers.now": "当前：{value}，{source}。",
+  "answers.nowOpen": "当前：{value}。",
   "source.engine": "由引擎决定",
   "source.model": "模型制作者推荐",
   "source.settings": "来自本机设置",
@@ -154,7 +155,7 @@ export const settings: Same<typeof en> = {
   "answers.reasoning.on": "开",
   "answers.reasoning.off": "关",
 
-  "devices.title": "设备",
+  "devices.title": "已登录",
   "devices.text": "这些设备用密钥登录过。遇到不认识的，请结束它。",
   "devices.none": "没有其他设备登录过。",
   "devices.current": "本设备",
@@ -175,6 +176,7 @@ export const settings: Same<typeof en> = {
   "about.models": "模型的许可证",
   "about.unknown": "没有说明",
   "about.private": "一切都留在本机。您写的和读的内容不会发往别处，也不会被统计。",
+  "about.away": "您的对话保存在本机。写给在别处运行的模型的内容会发送到那里；每个对话都会标明模型在哪里运行。不会有任何统计。",
   "about.wrong": "回答由人工智能生成，可能有误。",
   "about.docs": "给程序用：接口说明",
 };

@@ -32,7 +32,7 @@ export const shell: Same<typeof en> = {
   "link.unreachable": "Fireside 没有回应",
   "link.unreachableHint": "您写的内容已保留。请用 `fireside serve` 重新启动，或检查本设备的网络。",
   "link.back": "已重新连接",
-  "link.restarted": "Fireside 已重新启动，您的对话都还在。",
+  "link.restarted": "Fireside 已重新启动，保存过的内容都还在。",
 
   "page.newer": "本页面有新版本。",
   "page.reload": "立即载入",
@@ -40,7 +40,7 @@ export const shell: Same<typeof en> = {
   "signin.title": "登录 Fireside",
   "signin.why": "这个 Fireside 在另一台设备上。只需输入一次密钥，此浏览器就会保持登录。",
   "signin.key": "密钥",
-  "signin.where": "在运行 Fireside 的设备上，用 `fireside keys add` 创建密钥，或用 `fireside serve --lan` 显示二维码，再用本设备的相机扫描。",
+  "signin.where": "在运行 Fireside 的设备上，用 `fireside keys new NAME` 创建密钥，或用 `fireside serve --lan` 显示二维码，再用本设备的相机扫描。",
   "signin.submit": "登录",
   "signin.busy": "正在登录…",
   "signin.wait": { other: "请等待 {n} 秒后再试。" },
@@ -57,7 +57,7 @@ export const shell: Same<typeof en> = {
   "palette.found": { other: "{n} 个结果" },
 
   "keys.title": "键盘快捷键",
-  "keys.note": "不带 Ctrl、Alt 或 ⌘ 的按键，仅在没有输入文字时有效。",
+  "keys.note": "/ 和 ? 等单个符号，仅在没有输入文字时有效。",
 
   "command.new": "新对话",
   "command.temporary": "临时对话",

@@ -48,6 +48,7 @@ export const thread: Same<typeof en> = {
   "code.copy": "复制代码",
   "code.spoken": "一段代码。",
   "table.label": "表格",
+  "formula.label": "公式",
   "file.characters": "{n} 个字符",
 
   "reasoning.open": "正在思考…",
@@ -64,7 +65,7 @@ export const thread: Same<typeof en> = {
   "state.reading": "正在阅读对话",
   "state.writing": "正在书写…",
   "state.stopping": "正在停止…",
-  "state.reconnecting": "连接断开了。Fireside 仍在书写，本页会自动重新连接。",
+  "state.reconnecting": "连接断开了。只要 Fireside 还在运行，就会继续书写；本页会自动重新连接。",
   "state.stopped": "您在这里停止了它。",
   "state.length": "在此截断：已达到允许的长度。",
   "state.repetition": "已停止：它开始重复自己。",

@@ -1,0 +1,121 @@
+"""Choosing who answers and how, and how the page looks and speaks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from browsing import SHORT, answered, ask, box, kept, replies
+from serving import Served
+
+Visiting = Callable[..., Page]
+
+
+def test_a_persona_is_made_used_and_changed(served: Served, visit: Visiting) -> None:
+    page = visit(served, "#/settings/personas")
+    page.get_by_role("button", name="New persona").click()
+    page.get_by_role("textbox", name="Name").fill("Captain")
+    page.get_by_role("textbox", name="What the model is told").fill("You are an old captain.")
+    page.get_by_role("textbox", name="First message").fill("Ahoy!")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Captain is saved")).to_be_visible()
+    card = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name="Captain"))
+    card.get_by_role("button", name="Use in a new chat").click()
+    expect(page.get_by_role("button", name="Persona: Captain. Choose another one")).to_be_visible()
+    ask(page, "Who are you?")
+    answered(page, 2)
+    expect(replies(page).first).to_contain_text("Ahoy!")
+    reply = kept(served, page)[-1]
+    assert reply["defaults"]["persona"] == "Captain"
+    page.goto(f"{served.runtime.address}/#/settings/personas")
+    page.get_by_role("button", name="Edit: Captain").click()
+    page.get_by_role("textbox", name="What the model is told").fill("You are a young captain.")
+    page.get_by_role("button", name="Save").click()
+    expect(card).to_contain_text("You are a young captain.")
+    assert "young" in served.get("/personas/Captain")["description"]
+
+
+def test_the_model_is_chosen_with_what_is_known_of_it(served: Served, visit: Visiting) -> None:
+    page = visit(served, f"#/c/{served.new_conversation()}")
+    page.get_by_role("button", name=re.compile("^Model: ")).click()
+    dialog = page.get_by_role("dialog", name="Choose a model")
+    expect(dialog).to_contain_text("loaded")
+    expect(dialog).to_contain_text(re.compile("Licence"))
+    dialog.get_by_role("button", name=re.compile("loaded")).click()
+    expect(dialog).to_have_count(0)
+    ask(page, "Hello?")
+    answered(page)
+    assert "SmolLM2" in kept(served, page)[-1]["defaults"]["model"]
+
+
+def test_how_answers_are_made_arrives_in_the_reply(served: Served, visit: Visiting) -> None:
+    page = visit(served, f"#/c/{served.new_conversation(defaults=SHORT)}")
+    page.get_by_role("button", name="How answers are made").click()
+    dialog = page.get_by_role("dialog", name="How answers are made")
+    temperature = dialog.get_by_role("textbox", name="Temperature")
+    temperature.fill("warm")
+    expect(dialog.get_by_text("Write a number, such as 0.7.")).to_be_visible()
+    temperature.fill("0.3")
+    dialog.get_by_role("textbox", name="Longest answer").fill("7")
+    dialog.get_by_role("textbox", name="Seed").fill("11")
+    dialog.get_by_role("textbox", name="What the model is told first").fill("Be brief.")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Escape")
+    ask(page, "Hello?")
+    answered(page)
+    made = kept(served, page)[-1]["defaults"]
+    wanted = {"temperature": 0.3, "max_tokens": 7, "seed": 11}
+    assert {name: made["sampling"][name] for name in wanted} == wanted
+    assert made["system"] == "Be brief."
+    page.get_by_role("button", name="How answers are made").click()
+    dialog.get_by_role("button", name="Reset Temperature").click()
+    expect(dialog.get_by_role("textbox", name="Temperature")).to_have_value("")
+    page.keyboard.press("Escape")
+    ask(page, "And now?")
+    answered(page, 2)
+    assert kept(served, page)[-1]["defaults"]["sampling"]["temperature"] == 0
+
+
+def test_the_page_speaks_chinese(served: Served, visit: Visiting) -> None:
+    page = visit(served, "#/settings")
+    page.get_by_role("combobox", name="Language").select_option(label="简体中文")
+    expect(page.locator("html")).to_have_attribute("lang", re.compile("^zh"))
+    expect(page.get_by_role("link", name="新对话")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("link", name="新对话")).to_be_visible()
+    expect(page.get_by_role("link", name="New chat")).to_have_count(0)
+
+
+def test_the_page_is_light_dark_or_as_the_system(served: Served, visit: Visiting) -> None:
+    page = visit(served, "#/settings")
+
+    def paper() -> str:
+        colour: str = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        return colour
+
+    light, dark = "rgb(251, 248, 243)", "rgb(23, 20, 18)"
+    assert paper() == light
+    page.get_by_role("radio", name="Dark").check()
+    assert paper() == dark
+    page.reload()
+    expect(page.get_by_role("radio", name="Dark")).to_be_checked()
+    assert paper() == dark
+    page.get_by_role("radio", name="As the system has them").check()
+    assert paper() == light
+    page.emulate_media(color_scheme="dark")
+    assert paper() == dark
+
+
+def test_enter_makes_a_line_where_one_wants_that(served: Served, visit: Visiting) -> None:
+    page = visit(served, "#/settings")
+    page.get_by_role("radio", name="Enter makes a new line; Ctrl-Enter sends").check()
+    page.goto(f"{served.runtime.address}/#/c/{served.new_conversation(defaults=SHORT)}")
+    box(page).press_sequentially("one")
+    box(page).press("Enter")
+    box(page).press_sequentially("two")
+    expect(box(page)).to_have_value("one\ntwo")
+    box(page).press("Control+Enter")
+    answered(page)
+    assert kept(served, page)[0]["parts"][0]["text"] == "one\ntwo"
