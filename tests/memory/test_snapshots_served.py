@@ -12,7 +12,9 @@ import pytest
 
 from serving import Served, serving, wait_for
 
-PAGE = "The old lighthouse keeper counted the ships that passed the rocks below his window each morning. " * 12
+PAGE = (
+    "The old lighthouse keeper counted the ships that passed the rocks below his window each morning. " * 12
+)
 
 
 @pytest.fixture
@@ -32,7 +34,9 @@ def ask(served: Served, conversation: str, text: str) -> Any:
 def cached_share(record: Any, before: Any) -> float:
     """Return how much of what the model had read or said by then it didn't have to read again."""
     usage = before["usage"]
-    share: float = record["usage"]["cached_tokens"] / (usage["prompt_tokens"] + usage["completion_tokens"] - 1)
+    share: float = record["usage"]["cached_tokens"] / (
+        usage["prompt_tokens"] + usage["completion_tokens"] - 1
+    )
     return share
 
 

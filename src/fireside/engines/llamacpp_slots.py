@@ -148,7 +148,9 @@ class SlotKeeper:
         """A request passes for which the engine chooses a slot: whatever it may take is saved first."""
         if self._vault:
             async with self._placing:
-                for slot in await self._free():
+                # Looking costs a question to the engine: only where there is something to lose.
+                at_risk = any(slot.unsaved_tokens >= WORTH_TOKENS for slot in self._slots.free())
+                for slot in await self._free() if at_risk else ():
                     if slot.unsaved_tokens >= WORTH_TOKENS:
                         await self._save_slot(slot)
                 self._strangers += 1

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
+from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
-TEXTS: dict[str, str] = CHAT | MEMORY | {
+TEXTS: dict[str, str] = CHAT | MEMORY | WARMTH | {
     "Ask one question and print the reply.": "提一个问题，输出回答。",
     "flags for `{command}` come behind it": "`{command}` 的选项要写在它后面",
     "Open the page in a browser.": "在浏览器中打开页面。",
