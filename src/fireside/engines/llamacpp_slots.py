@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.engines.protocol import Held, ModelFile, Notice, Origin, Vault
-from fireside.engines.slots import WORTH_TOKENS, Slot, Slots
+from fireside.engines.slots import WORTH_TOKENS, Slot, Slots, worth_restoring
 from fireside.errors import EngineCrashed, FiresideError
 from fireside.settings import Settings
 from fireside.token_ids import WIDTH, count, packed, shared
@@ -181,7 +181,8 @@ class SlotKeeper:
         if self._vault is None:
             return None
         found = None if self._slots.cuttable else self._vault.longest(self._key, ids, whole=True)
-        return found or self._vault.longest(self._key, ids, whole=False)
+        found = found or self._vault.longest(self._key, ids, whole=False)
+        return found if found and worth_restoring(found[2], count(found[1])) else None
 
     def _certain(self, found: tuple[str, bytes, int]) -> bool:
         return self._slots.cuttable or found[2] == count(found[1])

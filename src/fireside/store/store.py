@@ -17,7 +17,7 @@ from fireside.conversations import (
     StoredMessage,
     Tree,
 )
-from fireside.errors import ConversationNotFound
+from fireside.errors import ConversationNotFound, FiresideError
 from fireside.messages import Defaults, FinishReason, Message, Receipt, Timings, Usage
 from fireside.store import (
     adopting,
@@ -108,10 +108,10 @@ class Store:
         return True
 
     def keeps(self, conversation_id: str) -> bool:
-        """Whether it is to be kept: it is here, isn't temporary, and doesn't lie in the trash."""
+        """Whether it is to be kept: it is surely here, isn't temporary, and doesn't lie in the trash."""
         try:
             conversation = self.conversation(conversation_id)
-        except ConversationNotFound:
+        except FiresideError:
             return False
         return not conversation.temporary and conversation.deleted_at is None
 
