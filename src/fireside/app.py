@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -114,15 +115,25 @@ class App:
             conversation = store.conversation(conversation.id)
         return conversation
 
-    def with_warmth(self, conversation: Conversation) -> Conversation:
-        """Return the conversation with its warmth, where a model is here that would answer in it."""
-        store = self.temporary if conversation.temporary else self.store
+    def with_warmth(self, several: Sequence[Conversation]) -> tuple[Conversation, ...]:
+        """Return the conversations with their warmth, where a model is here that would answer in them.
+
+        All of them come from one store.
+        """
+        store = self.temporary if any(one.temporary for one in several) else self.store
+        heads = store.heads(several)
+        return tuple(self._with_warmth(one, heads.get(one.id), store) for one in several)
+
+    def _with_warmth(
+        self, conversation: Conversation, last: StoredMessage | None, store: Store
+    ) -> Conversation:
+        if last is None:
+            return conversation
         try:
             file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
-            last = store.message(conversation.head_id) if conversation.head_id else None
         except FiresideError:  # a persona or a model that is gone; somebody who asks is told
             return conversation
-        if file is None or last is None:
+        if file is None:
             return conversation
         warmth = self.forecast.of(conversation.id, file, last, lambda: store.branch(last.id))
         return msgspec.structs.replace(conversation, warmth=warmth)

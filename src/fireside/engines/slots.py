@@ -134,7 +134,8 @@ class Slots:
         slot.used = self._uses
 
     def held(self) -> tuple[Held, ...]:
-        return tuple(Held(slot.origin, slot.tokens) for slot in self.all if slot.origin)
+        now = [(slot.origin, slot.tokens) for slot in self.all]
+        return tuple(Held(origin, tokens) for origin, tokens in now if origin)
 
 
 def _oldest(slots: Sequence[Slot]) -> Slot:

@@ -225,6 +225,12 @@ class Store:
         with self._database.reading() as connection:
             return messages.get(connection, message_id)
 
+    def heads(self, several: Sequence[Conversation]) -> dict[str, StoredMessage]:
+        """The heads of at most a page of conversations, by the conversations' ids."""
+        ids = [conversation.head_id for conversation in several if conversation.head_id]
+        with self._database.reading() as connection:
+            return {head.conversation_id: head for head in messages.several(connection, ids)}
+
     def branch(self, message_id: str) -> tuple[StoredMessage, ...]:
         """The path from the root to `message_id`, both included."""
         with self._database.reading() as connection:

@@ -77,7 +77,8 @@ def search(
 def show(app: Fireside, conversation_id: str) -> Response:
     """Show a conversation: the whole tree of its messages."""
     tree = app.store_of(conversation_id).tree(conversation_id)
-    return answer(msgspec.structs.replace(tree, conversation=app.with_warmth(tree.conversation)))
+    (conversation,) = app.with_warmth([tree.conversation])
+    return answer(msgspec.structs.replace(tree, conversation=conversation))
 
 
 @router.patch("/conversations/{conversation_id}", **shows(Conversation, takes=ConversationChange))
@@ -136,5 +137,4 @@ def export_everything(app: Fireside) -> Response:
 
 
 def _with_warmth(app: Fireside, page: ConversationPage) -> ConversationPage:
-    warm = tuple(app.with_warmth(conversation) for conversation in page.conversations)
-    return msgspec.structs.replace(page, conversations=warm)
+    return msgspec.structs.replace(page, conversations=app.with_warmth(page.conversations))
