@@ -87,7 +87,9 @@ def main() -> None:
     parser.add_argument("--threads", default="", help="for a busy machine: the usual number else")
     parser.add_argument("--turns", type=int, default=TURNS[-1])
     asked = parser.parse_args()
-    rows = []
+    print(f"| conversation of {asked.tokens:,} tokens | first word | read already | on disk |")
+    print("|---|---|---|---|", flush=True)
+    first_words = []
     for name, ending, settings in (
         ("restarted, with snapshots", signal.SIGTERM, {}),
         ("killed (-9), with snapshots", signal.SIGKILL, {}),
@@ -95,13 +97,11 @@ def main() -> None:
     ):
         with tempfile.TemporaryDirectory() as home:
             serve = served(asked.model, Path(home), asked.threads)
-            rows.append((name, after_restart(serve, ending=ending, tokens=asked.tokens, **settings)))
-    print(f"| conversation of {asked.tokens:,} tokens | first word | read already | on disk |")
-    print("|---|---|---|---|")
-    for name, after in rows:
-        print(f"| {name} | {after.first_word_s:.2f} s | {after.cached:.1%} | {after.disk_mb:.0f} MB |")
-    times = rows[2][1].first_word_s / rows[0][1].first_word_s
-    print(f"\nRead anew takes {times:.0f} times as long.\n")
+            after = after_restart(serve, ending=ending, tokens=asked.tokens, **settings)
+        first_words.append(after.first_word_s)
+        row = f"{after.first_word_s:.2f} s | {after.cached:.1%} | {after.disk_mb:.0f} MB"
+        print(f"| {name} | {row} |", flush=True)
+    print(f"\nRead anew takes {first_words[2] / first_words[0]:.0f} times as long.\n", flush=True)
     with tempfile.TemporaryDirectory() as home:
         seconds = over_turns(served(asked.model, Path(home), asked.threads), asked.turns)
     print("| turn | first word |\n|---|---|")
