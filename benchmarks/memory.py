@@ -42,11 +42,11 @@ def a_long_text(tokens: int) -> str:
     return "".join(SENTENCE.format(number, number * 7) for number in range(round(tokens / 21.5)))
 
 
-def served(model: Path, home: Path) -> Serve:
+def served(model: Path, home: Path, threads: str) -> Serve:
     sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
     from serving import serving
 
-    own = {"model": f"file:{model}", "threads": "", "prompt_threads": "", "context_length": 8192}
+    own = {"model": f"file:{model}", "threads": threads, "prompt_threads": threads, "context_length": 8192}
     return lambda **changes: serving(home, **(own | changes))
 
 
@@ -84,25 +84,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--tokens", type=int, default=TOKENS)
+    parser.add_argument("--threads", default="", help="for a busy machine: the usual number else")
     parser.add_argument("--turns", type=int, default=TURNS[-1])
     asked = parser.parse_args()
-    rows = []
+    print(f"| conversation of {asked.tokens:,} tokens | first word | read already | on disk |")
+    print("|---|---|---|---|", flush=True)
+    first_words = []
     for name, ending, settings in (
         ("restarted, with snapshots", signal.SIGTERM, {}),
         ("killed (-9), with snapshots", signal.SIGKILL, {}),
         ("restarted, without snapshots", signal.SIGTERM, {"snapshots_bytes": 0}),
     ):
         with tempfile.TemporaryDirectory() as home:
-            serve = served(asked.model, Path(home))
-            rows.append((name, after_restart(serve, ending=ending, tokens=asked.tokens, **settings)))
-    print(f"| conversation of {asked.tokens:,} tokens | first word | read already | on disk |")
-    print("|---|---|---|---|")
-    for name, after in rows:
-        print(f"| {name} | {after.first_word_s:.2f} s | {after.cached:.1%} | {after.disk_mb:.0f} MB |")
-    times = rows[2][1].first_word_s / rows[0][1].first_word_s
-    print(f"\nRead anew takes {times:.0f} times as long.\n")
+            serve = served(asked.model, Path(home), asked.threads)
+            after = after_restart(serve, ending=ending, tokens=asked.tokens, **settings)
+        first_words.append(after.first_word_s)
+        row = f"{after.first_word_s:.2f} s | {after.cached:.1%} | {after.disk_mb:.0f} MB"
+        print(f"| {name} | {row} |", flush=True)
+    print(f"\nRead anew takes {first_words[2] / first_words[0]:.0f} times as long.\n", flush=True)
     with tempfile.TemporaryDirectory() as home:
-        seconds = over_turns(served(asked.model, Path(home)), asked.turns)
+        seconds = over_turns(served(asked.model, Path(home), asked.threads), asked.turns)
     print("| turn | first word |\n|---|---|")
     for turn in [turn for turn in TURNS if turn <= asked.turns]:
         around = seconds[max(0, turn - 1 - AROUND) : turn + AROUND]

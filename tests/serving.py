@@ -107,7 +107,8 @@ def read_sse(response: httpx.Response) -> Iterator[tuple[str, str, Any]]:
     import httpx_sse
 
     for event in httpx_sse.EventSource(response).iter_sse():
-        yield event.id, event.event, event.json()
+        if event.data:  # a comment says that nothing has happened for long
+            yield event.id, event.event, event.json()
 
 
 def environment(home: Path, **settings: object) -> dict[str, str]:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -128,20 +128,6 @@ class App:
             conversation = store.conversation(conversation.id)
         return conversation
 
-    def _warmth(self, conversation: Conversation) -> Warmth | None:
-        """Return how warm a conversation is, where a model is here that would answer in it."""
-        if conversation.deleted_at is not None:
-            return None
-        store = self.temporary if conversation.temporary else self.store
-        try:
-            file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
-            last = store.message(conversation.head_id) if conversation.head_id else None
-        except FiresideError:  # a persona or a model that is gone; somebody who asks is told
-            return None
-        if file is None or last is None:
-            return None
-        return self.forecast.of(conversation.id, file, last, lambda: store.branch(last.id))
-
     async def delete_conversation(self, conversation_id: str, *, forever: bool) -> None:
         """Put a conversation into the trash, or delete it for good; what runs in it is stopped.
 
@@ -170,10 +156,28 @@ class App:
         await self._forget_what_was_read(trashed.conversation.id)
         return trashed.conversation
 
-    def told(self, conversation: Conversation) -> Conversation:
-        """Return the conversation with what only a running server knows: what runs, and how warm it is."""
-        running = self.replies.running(conversation.id)
-        return msgspec.structs.replace(conversation, running=running, warmth=self._warmth(conversation))
+    def told(self, several: Sequence[Conversation]) -> tuple[Conversation, ...]:
+        """Return conversations of one store with what only a running server knows: what runs, how warm."""
+        store = self.temporary if any(one.temporary for one in several) else self.store
+        heads = store.heads([one for one in several if one.deleted_at is None])
+        return tuple(
+            msgspec.structs.replace(
+                one, running=self.replies.running(one.id), warmth=self._warmth(one, heads.get(one.id), store)
+            )
+            for one in several
+        )
+
+    def _warmth(self, conversation: Conversation, last: StoredMessage | None, store: Store) -> Warmth | None:
+        """Return how warm a conversation is, where a model is here that would answer in it."""
+        if last is None:
+            return None
+        try:
+            file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
+        except FiresideError:  # a persona or a model that is gone; somebody who asks is told
+            return None
+        if file is None:
+            return None
+        return self.forecast.of(conversation.id, file, last, lambda: store.branch(last.id))
 
     def resolve(self, *over: Defaults) -> Defaults:
         """Return the settings' defaults, then the persona's, then each of `over`, in this order.

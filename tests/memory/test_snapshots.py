@@ -194,3 +194,12 @@ def test_only_the_owner_may_look(tmp_path: Path) -> None:
     put(vault, "a", [1, 2, 3])
     assert vault.folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in vault.folder.iterdir()} == {0o600}
+
+
+def test_of_states_that_share_as_much_the_smallest_is_taken(tmp_path: Path) -> None:
+    vault = opened(tmp_path)
+    put(vault, "long", [1, 2, 3, 4], size=3000)
+    put(vault, "short", [1, 2, 9], size=500)
+    found = vault.longest(KEY, packed([1, 2, 7]), whole=False)
+    assert found is not None
+    assert found[0] == vault.of("short")[0].name

@@ -42,13 +42,17 @@ def chats(context: click.Context, json: bool) -> None:
 def list_chats(limit: int, trash: bool, json: bool) -> None:
     from fireside.cli.lookup import short_id
     from fireside.cli.output import moment, print_json, print_table
+    from fireside.cli.warmth import short
 
     listed = run(lambda client: _list(client, limit, trash))
     if json:
         print_json(listed)
         return
-    titles = (_("id"), _("title"), _("messages"), _("last used"))
-    rows = [(short_id(one.id), one.title, str(one.messages_count), moment(one.updated_at)) for one in listed]
+    titles = (_("id"), _("title"), _("messages"), _("last used"), _("next reply"))
+    rows = [
+        (short_id(one.id), one.title, str(one.messages_count), moment(one.updated_at), short(one.warmth))
+        for one in listed
+    ]
     print_table(titles, rows, grows=1)
 
 

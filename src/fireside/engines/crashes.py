@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 
+import msgspec
+
 LONG_LIFE_S = 60.0
 """Crashes further apart than this are not counted together."""
 LONGEST_WAIT_S = 30.0
@@ -16,6 +18,13 @@ def backoff_s(crashes: int) -> float:
     [0.0, 0.0, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
     """
     return min(LONGEST_WAIT_S, 2.0 ** (crashes - 2)) if crashes > 1 else 0.0
+
+
+class EngineCounts(msgspec.Struct, frozen=True):
+    """How many engines were started, and how many crashed, since the server began."""
+
+    starts: int
+    crashes: int
 
 
 class Crashes:

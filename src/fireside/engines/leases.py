@@ -17,11 +17,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
-import msgspec
-
 from fireside.cards import EngineStatus
 from fireside.engines import machine
-from fireside.engines.crashes import Crashes
+from fireside.engines.crashes import Crashes, EngineCounts
 from fireside.engines.fit import memory_allows, refuse_what_never_fits
 from fireside.engines.loaded import Loaded, key_of
 from fireside.engines.places import Key, Line, Promise, Queue, Ticket, Waiting
@@ -30,13 +28,6 @@ from fireside.engines.registry import StartEngine
 from fireside.engines.spare import SpareUse
 from fireside.errors import EngineCrashed, EngineUnavailable
 from fireside.settings import Settings
-
-
-class EngineCounts(msgspec.Struct, frozen=True):
-    """How many engines were started, and how many crashed, since the server began."""
-
-    starts: int
-    crashes: int
 
 
 class _Asked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.metadata
 import re
 import secrets
@@ -87,7 +88,13 @@ class _Tokens(msgspec.Struct):
 
 def key_today(model: ModelFile, settings: Settings) -> str:
     """Return the key that states of `model` have which an engine would save now."""
-    return state_key(model, settings, f"xllamacpp {importlib.metadata.version('xllamacpp')}")
+    return state_key(model, settings, _build())
+
+
+@functools.cache
+def _build() -> str:
+    """As the child tells it, without importing the library here."""
+    return f"xllamacpp {importlib.metadata.version('xllamacpp')}"
 
 
 async def start(

@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.engines.protocol import Held, ModelFile, Notice, Origin, Vault
-from fireside.engines.slots import WORTH_TOKENS, Slot, Slots
+from fireside.engines.slots import WORTH_TOKENS, Slot, Slots, worth_restoring
 from fireside.errors import EngineCrashed, FiresideError
 from fireside.settings import Settings
 from fireside.token_ids import WIDTH, count, packed, shared
@@ -148,7 +148,9 @@ class SlotKeeper:
         """A request passes for which the engine chooses a slot: whatever it may take is saved first."""
         if self._vault:
             async with self._placing:
-                for slot in await self._free():
+                # Looking costs a question to the engine: only where there is something to lose.
+                at_risk = any(slot.unsaved_tokens >= WORTH_TOKENS for slot in self._slots.free())
+                for slot in await self._free() if at_risk else ():
                     if slot.unsaved_tokens >= WORTH_TOKENS:
                         await self._save_slot(slot)
                 self._strangers += 1
@@ -179,7 +181,8 @@ class SlotKeeper:
         if self._vault is None:
             return None
         found = None if self._slots.cuttable else self._vault.longest(self._key, ids, whole=True)
-        return found or self._vault.longest(self._key, ids, whole=False)
+        found = found or self._vault.longest(self._key, ids, whole=False)
+        return found if found and worth_restoring(found[2], count(found[1])) else None
 
     def _certain(self, found: tuple[str, bytes, int]) -> bool:
         return self._slots.cuttable or found[2] == count(found[1])

@@ -16,6 +16,9 @@ from fireside.token_ids import count, shared
 
 WORTH_TOKENS = 64
 """From so many tokens on it is worth restoring a state, or saving one before it is overwritten."""
+READ_PER_RESTORED = 64
+"""Reading one token takes at least as long as restoring so many; measured 60 to 100 on a small model, and
+more on larger ones."""
 BRANCH_TOKENS = 512
 """A rest of so many tokens is kept when its own conversation goes another way."""
 
@@ -49,6 +52,15 @@ class Slot:
     def unsaved_tokens(self) -> int:
         """How many tokens a save would add to the disk; nothing is saved of what nobody keeps."""
         return self.tokens - self.saved_tokens if self.origin and self.origin.keep else 0
+
+
+def worth_restoring(used: int, whole: int) -> bool:
+    """Return whether a state of `whole` tokens is restored for the sake of `used` ones.
+
+    >>> worth_restoring(100, 1000), worth_restoring(100, 6000)
+    (True, False)
+    """
+    return used >= WORTH_TOKENS + whole // READ_PER_RESTORED
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -101,8 +113,9 @@ class Slots:
         lost = self._lost(best, ids, origin)
         other = _oldest(others) if others else None
         if lost and other and self._lost(other, ids, origin) < lost:
-            copied = best if self.cuttable and best.origin and best.origin.keep else None
-            return Choice(other, copied=copied)
+            kept = self.cuttable and best.origin and best.origin.keep
+            copied = kept and worth_restoring(shared(best.ids, ids), best.tokens)
+            return Choice(other, copied=best if copied else None)
         return Choice(best)
 
     def worth_saving(self, slot: Slot, ids: bytes, origin: Origin | None) -> bool:
@@ -121,7 +134,8 @@ class Slots:
         slot.used = self._uses
 
     def held(self) -> tuple[Held, ...]:
-        return tuple(Held(slot.origin, slot.tokens) for slot in self.all if slot.origin)
+        now = [(slot.origin, slot.tokens) for slot in self.all]
+        return tuple(Held(origin, tokens) for origin, tokens in now if origin)
 
 
 def _oldest(slots: Sequence[Slot]) -> Slot:

@@ -13,8 +13,10 @@ import msgspec
 from fireside.memory.facts import Fact, contains, facts_of, holds, plain
 from fireside.memory.sentences import sentences
 
-MOST_READ = 200_000
+MOST_READ = 100_000
 """characters of an evicted span that a digest is made of: the newest ones"""
+SHORTEST = 24
+"""bytes: where not even one line fits, a part of one stands there, so that a digest says something"""
 SUMMARY_SHARE = 0.5
 """A model's summary takes at most this share of a digest; the rest is kept for what it lacks."""
 
@@ -115,6 +117,8 @@ def compose(lines: Sequence[Line], budget_bytes: int, summary: str = "") -> Comp
             held |= new
             left -= size
     text = "\n".join([*([summary] if summary else []), *(lines[index].text for index in sorted(chosen))])
+    if lines and not text and budget_bytes >= SHORTEST:
+        text = _shortened(min(reversed(lines), key=lambda line: line.rank).text, budget_bytes)
     left_out = {fact.key for line in lines for fact in line.facts} - held
     return Composed(text, len(left_out), by_model=bool(summary))
 
@@ -142,6 +146,14 @@ def _cut(text: str, size_bytes: int) -> str:
             break
         kept = longer
     return kept
+
+
+def _shortened(line: str, size_bytes: int) -> str:
+    """
+    >>> _shortened("- User: abcdefgh", 14)
+    '- User: abc…'
+    """
+    return line.encode("utf-8", "replace")[: size_bytes - 3].decode("utf-8", "ignore") + "…"
 
 
 def digest_block(text: str, count: int) -> str:

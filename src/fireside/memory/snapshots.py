@@ -10,6 +10,7 @@ Nothing is forced to the disk: what a power cut leaves half written is found dam
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -125,15 +126,14 @@ class Snapshots:
     def longest(self, key: str, ids: bytes, *, whole: bool) -> tuple[str, bytes, int] | None:
         """Return the name and ids of the snapshot that begins `ids` furthest, and how many ids that is.
 
-        With `whole` only one of which every id is used: not every state can be cut.
+        Of several the smallest. With `whole` only one of which every id is used: not every state can be cut.
         """
-        best: tuple[str, bytes, int] | None = None
-        for one in [*self._known.values()]:
-            if one.key == key:
-                same = shared(one.ids, ids)
-                if same > (best[2] if best else 0) and (same == one.tokens or not whole):
-                    best = one.name, one.ids, same
-        return best
+        same = [(shared(one.ids, ids), one) for one in [*self._known.values()] if one.key == key]
+        usable = [(length, one) for length, one in same if length and (length == one.tokens or not whole)]
+        if not usable:
+            return None
+        length, best = max(usable, key=lambda found: (found[0], -found[1].size_bytes))
+        return best.name, best.ids, length
 
     def sound(self, name: str) -> bool:
         """Return whether the snapshot's file is what was written; a damaged one is removed."""
@@ -247,7 +247,8 @@ class Snapshots:
         with self._lock:
             if name in self._known:
                 self._used_at[name] = now = self._clock()
-                os.utime(self._index(name), (now, now))
+                with contextlib.suppress(OSError):
+                    os.utime(self._index(name), (now, now))
 
     def _state(self, name: str) -> Path:
         return self.folder / f"{name}{STATE}"

@@ -109,6 +109,11 @@ def get(connection: Connection, message_id: str) -> StoredMessage:
     return found[0]
 
 
+def several(connection: Connection, message_ids: Sequence[str]) -> tuple[StoredMessage, ...]:
+    """Those of the messages that are there."""
+    return _read(connection, select(*MESSAGE).where(messages.c.id.in_(message_ids)))
+
+
 def exists(connection: Connection, message_id: str) -> bool:
     return connection.scalar(select(messages.c.number).where(messages.c.id == message_id)) is not None
 

@@ -17,7 +17,7 @@ from fireside.conversations import (
     StoredMessage,
     Tree,
 )
-from fireside.errors import ConversationNotFound
+from fireside.errors import ConversationNotFound, FiresideError
 from fireside.messages import Defaults, FinishReason, Message, Receipt, Timings, Usage
 from fireside.store import (
     adopting,
@@ -110,10 +110,10 @@ class Store:
         return True
 
     def keeps(self, conversation_id: str) -> bool:
-        """Whether it is to be kept: it is here, isn't temporary, and doesn't lie in the trash."""
+        """Whether it is to be kept: it is surely here, isn't temporary, and doesn't lie in the trash."""
         try:
             conversation = self.conversation(conversation_id)
-        except ConversationNotFound:
+        except FiresideError:
             return False
         return not conversation.temporary and conversation.deleted_at is None
 
@@ -226,6 +226,12 @@ class Store:
         """MessageNotFound when there is none."""
         with self._database.reading() as connection:
             return messages.get(connection, message_id)
+
+    def heads(self, several: Sequence[Conversation]) -> dict[str, StoredMessage]:
+        """The heads of at most a page of conversations, by the conversations' ids."""
+        ids = [conversation.head_id for conversation in several if conversation.head_id]
+        with self._database.reading() as connection:
+            return {head.conversation_id: head for head in messages.several(connection, ids)}
 
     def branch(self, message_id: str) -> tuple[StoredMessage, ...]:
         """The path from the root to `message_id`, both included."""

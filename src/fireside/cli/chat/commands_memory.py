@@ -10,13 +10,15 @@ from fireside.cli.chat.session import Session
 from fireside.cli.languages import _, _n
 from fireside.cli.memories import choose, off
 from fireside.cli.visible import visible_line
+from fireside.cli.warmth import lines
 from fireside.errors import BadRequest, Conflict
 from fireside.messages import Receipt
 
 
 async def context(session: Session, argument: str) -> None:
     """Tell in plain words what the model was given for the last reply."""
-    reply = last_reply(await session.tree(), session.head_id)
+    tree = await session.tree()
+    reply = last_reply(tree, session.head_id)
     if reply is None or reply.receipt is None:
         raise Conflict(_("there is no reply with a receipt on this branch"), hint=_("write something first"))
     receipt = await session.client.receipt(reply.id)
@@ -26,6 +28,8 @@ async def context(session: Session, argument: str) -> None:
         kept = {memory.id: memory.text for memory in (await session.client.memories.all()).memories}
         for memory in receipt.memories:
             session.screen.say("- " + visible_line(kept.get(memory, _("a memory that is forgotten"))))
+    for line in lines(tree.conversation.warmth):
+        session.screen.say(line)
 
 
 def receipt_lines(receipt: Receipt) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
+from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
 COMMANDS: dict[str, str] = {
     "Ask one question and print the reply.": "提一个问题，输出回答。",
@@ -235,7 +236,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | MEMORY | COMMANDS
+TEXTS = CHAT | MEMORY | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",

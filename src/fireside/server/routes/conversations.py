@@ -64,7 +64,7 @@ def listing(
         page = app.store.find_conversations(query, cursor=cursor, limit=limit)
     else:
         page = app.store.conversations(cursor=cursor, limit=limit, trash=trash)
-    told = tuple(app.told(conversation) for conversation in page.conversations)
+    told = app.told(page.conversations)
     return answer(ConversationPage(told, page.next_cursor))
 
 
@@ -80,7 +80,7 @@ def search(
 def show(app: Fireside, conversation_id: str) -> Response:
     """Show a conversation: the whole tree of its messages."""
     tree = app.store_of(conversation_id).tree(conversation_id)
-    return answer(Tree(app.told(tree.conversation), tree.messages))
+    return answer(Tree(app.told([tree.conversation])[0], tree.messages))
 
 
 @router.patch("/conversations/{conversation_id}", **shows(Conversation, takes=ConversationChange))
@@ -102,7 +102,7 @@ def change(
         head_id=wanted.head_id,
         defaults=wanted.defaults,
     )
-    return answer(app.told(changed))
+    return answer(app.told([changed])[0])
 
 
 @router.delete("/conversations/{conversation_id}", **shows(None, 204))

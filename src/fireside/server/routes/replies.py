@@ -115,14 +115,14 @@ def change(app: Fireside, message_id: str, wanted: Annotated[MessageChange, body
 @router.delete("/messages/{message_id}", **shows(Conversation))
 async def delete(app: Fireside, message_id: str) -> Response:
     """Put a message and everything after it into the trash; a reply that runs there is stopped."""
-    return answer(app.told(await app.trash_message(message_id)))
+    return answer(app.told([await app.trash_message(message_id)])[0])
 
 
 @router.post("/messages/{message_id}/restore", **shows(Conversation, takes=Undone))
 def restore(app: Fireside, message_id: str, wanted: Annotated[Undone, body(Undone)]) -> Response:
     """Take out of the trash what went there with this message, and nothing else."""
     store = app.store_of_message(message_id)
-    return answer(app.told(store.restore_message(message_id, head_id=wanted.head_id)))
+    return answer(app.told([store.restore_message(message_id, head_id=wanted.head_id)])[0])
 
 
 @router.post("/messages/{message_id}/edit", **shows(StoredMessage, 201, takes=NewText))
