@@ -109,7 +109,7 @@ describe("searching", () => {
 
 describe("receipts", () => {
   it("are kept for the replies that were looked behind", () => {
-    const receipt = { context_length: 4096, prompt_tokens: 12, included: ["u1"], digest: null, digested: [], recalled: [], omitted: [], reason: null };
+    const receipt = { context_length: 4096, prompt_tokens: 12, included: ["u1"], digest: null, digested: [], recalled: [], omitted: [], reason: null, memories: [] };
     expect(reduce(asked, { type: "receipt", id: "a1", receipt }).receipts).toEqual({ a1: receipt });
   });
 });
