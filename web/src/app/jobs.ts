@@ -50,6 +50,8 @@ export async function importChats(file: File): Promise<ImportSummary | undefined
   return imported;
 }
 
+export const dismiss = (id: string): void => store.change({ type: "job gone", id });
+
 async function importing(file: File): Promise<ImportSummary | undefined> {
   return await job("import", `import ${file.name}`, file.name, async (signal, progress) => {
     for await (const { event } of importFile(file, signal)) {
