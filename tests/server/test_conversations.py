@@ -179,3 +179,11 @@ def test_export_and_import_bring_everything_back(served: Served) -> None:
         summaries.append(body)
     assert '"already_there":1' in summaries[1]
     assert not list(served.home.data.glob("import-*"))
+
+
+def test_what_was_uploaded_is_called_the_file(served: Served) -> None:
+    headers = {"content-type": "application/octet-stream"}
+    with served.http.stream("POST", "/fireside/v1/import", content=b"no json", headers=headers) as response:
+        body = "".join(response.iter_text())
+    assert '"message":"the file is not a JSON list of conversations' in body
+    assert "import-" not in body

@@ -97,18 +97,21 @@ def refuse(name: str, found: str) -> NoReturn:
 
 
 @contextmanager
-def documents(path: Path, limits: Limits | None = None) -> Iterator[tuple[Document, ...]]:
+def documents(
+    path: Path, limits: Limits | None = None, *, called: str | None = None
+) -> Iterator[tuple[Document, ...]]:
     """Yield the JSON texts of the export at `path` that may hold conversations.
 
     These are the files called `conversations.json` or `conversations-000.json` and so on, in any
-    folder; where there is none, every other `.json`. Raises BadImport for what can't be read.
+    folder; where there is none, every other `.json`. Raises BadImport for what can't be read, which names
+    a file by what it is `called`.
     """
     limits = limits or Limits()
     if path.is_dir():
         yield tuple(_in_folder(path, limits))
     elif path.is_file():
         with _opened(path, limits) as file:
-            yield from _in_file(file, path, limits)
+            yield from _in_file(file, called or path.name, limits)
     else:
         raise BadImport(
             f"{path} is neither a file nor a folder",
@@ -138,23 +141,23 @@ class _CarefulFile(FileIO):
         return super().read(size) or b""
 
 
-def _in_file(file: _CarefulFile, path: Path, limits: Limits) -> Iterator[tuple[Document, ...]]:
+def _in_file(file: _CarefulFile, name: str, limits: Limits) -> Iterator[tuple[Document, ...]]:
     size_bytes = os.fstat(file.fileno()).st_size
     start = file.read(4)
     file.seek(0)
     if start not in _ZIP_STARTS:
-        meter = _Meter(path.name, limits, None)
-        yield (Document(path.name, size_bytes, lambda: _file_blocks(file, meter)),)
+        meter = _Meter(name, limits, None)
+        yield (Document(name, size_bytes, lambda: _file_blocks(file, meter)),)
         return
     try:
         archive = zipfile.ZipFile(file)
     except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
         raise BadImport(
-            f"{path.name} is a damaged zip: {error}",
+            f"{name} is a damaged zip: {error}",
             hint="download the export again; a zip that was cut off can't be read",
         ) from error
     with archive:
-        yield _in_zip(archive, path.name, size_bytes, limits)
+        yield _in_zip(archive, name, size_bytes, limits)
 
 
 def _in_zip(archive: zipfile.ZipFile, name: str, size_bytes: int, limits: Limits) -> tuple[Document, ...]:

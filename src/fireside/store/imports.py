@@ -48,16 +48,19 @@ def import_file(
     *,
     progress: Progress | None = None,
     limits: Limits | None = None,
+    called: str | None = None,
     may_name: MayName = lambda reference: True,
 ) -> ImportSummary:
     """Import the ChatGPT, Claude or Fireside export at `path`: a zip, a folder or a JSON file.
+
+    A file may be `called` otherwise than it is named here, in what is said about it.
 
     `progress` is told the bytes done and the bytes in all. Raises BadImport, also after some
     conversations were imported: they stay. One that can't be read is skipped, with a line why.
     Models that the person `may_name` not are left out of the defaults.
     """
     limits = limits or Limits()
-    with documents(path, limits) as found:
+    with documents(path, limits, called=called) as found:
         reported = _Reported(progress, sum(document.size_bytes for document in found))
         run = _Run(store, limits, reported, may_name)
         broken = [error for document in found if (error := run.take(document))]
@@ -65,7 +68,7 @@ def import_file(
         raise _with_counts(broken[0], run.summary())
     if not run.recognised and (found_instead := run.aside or "".join(run.skipped[:1])):
         raise BadImport(
-            f"{path.name} holds no conversations: {found_instead}",
+            f"{called or path.name} holds no conversations: {found_instead}",
             hint="Fireside reads exports of ChatGPT, Claude and Fireside itself",
         )
     return run.summary()

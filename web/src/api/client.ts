@@ -47,6 +47,7 @@ const conversation = (conversation_id: string) => ({ params: { path: { conversat
 const message = (message_id: string) => ({ params: { path: { message_id } } });
 
 export const api = {
+  health: () => got(http.GET("/health")),
   status: () => got(http.GET("/fireside/v1/status")),
   settings: () => got(http.GET("/fireside/v1/settings")),
 

@@ -9,7 +9,6 @@ import { change, remove } from "./conversations";
 import { focusComposer } from "./focus";
 import type { Chord } from "./keys";
 import { toggleSidebar } from "./layout.svelte";
-import { EDIT } from "./messages";
 import { show } from "./overlays.svelte";
 import { prefer, preferences, type Theme } from "./preferences.svelte";
 import { go, route, to } from "./routes.svelte";
@@ -51,6 +50,9 @@ function turnTheme(): void {
   const at = THEMES.indexOf(preferences.theme);
   prefer({ theme: THEMES[(at + 1) % THEMES.length] ?? "system" });
 }
+
+/** What is heard by the view of a message, which then lets it be edited. */
+export const EDIT = "fireside-edit";
 
 const onLast = (role: Message["role"], work: (message: Message) => unknown) => () => {
   const message = last(role);

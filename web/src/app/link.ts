@@ -35,6 +35,8 @@ export async function look(): Promise<void> {
   clearTimeout(timer);
   const { link, status: before } = store.state;
   try {
+    // Asked first where nobody is in yet: a refusal would stand in the browser's console as an error.
+    if (link !== "online" && (await api.health()).needs_key) throw new ApiError(401, "unauthorized", "");
     const status = await api.status();
     store.change({ type: "status", status });
     const restarted = before !== null && before.pid !== status.pid;

@@ -8,9 +8,6 @@ import { ask } from "./answering";
 import { open } from "./conversations";
 import { attempt, store, tell } from "./store.svelte";
 
-/** What is heard by the view of a message, which then lets it be edited. */
-export const EDIT = "fireside-edit";
-
 /**
  * Say it differently: a person's message is asked anew beside the old one, a reply gets a person's version
  * beside it. Resolves to whether it was taken.

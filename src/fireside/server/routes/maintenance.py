@@ -142,7 +142,7 @@ async def import_conversations(app: Fireside, request: Request, caller: Asking) 
 
     async def work(tell: Tell) -> Imported:
         try:
-            return await _import(app, upload, tell, may_name)
+            return await _import(app, upload, tell, may_name, called="the file")
         finally:
             await asyncio.to_thread(upload.unlink, missing_ok=True)
 
@@ -167,12 +167,18 @@ async def _received(request: Request, folder: Path) -> Path:
 
 
 async def _import(
-    app: Fireside, path: Path, tell: Tell, may_name: MayName = lambda reference: True
+    app: Fireside,
+    path: Path,
+    tell: Tell,
+    may_name: MayName = lambda reference: True,
+    called: str | None = None,
 ) -> Imported:
     def progress(done: int, total: int) -> None:
         tell(Progress("reading", done, total, "bytes"))
 
-    summary = await asyncio.to_thread(import_file, app.store, path, progress=progress, may_name=may_name)
+    summary = await asyncio.to_thread(
+        import_file, app.store, path, progress=progress, called=called, may_name=may_name
+    )
     return Imported(summary)
 
 

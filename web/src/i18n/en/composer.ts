@@ -41,8 +41,6 @@ export const composer = {
   "choice.here": "runs on this machine",
   "choice.there": "runs on {host}",
   "choice.elsewhere": "runs elsewhere: what you write leaves this machine",
-  "choice.temporary": "Temporary",
-  "choice.temporaryText": "This chat is never saved. It is gone when Fireside stops, or when you delete it.",
 
   "first.title": "One thing first: the model",
   "first.text": "Fireside answers with a model that runs on this machine. It is fetched once; after that no network is needed.",

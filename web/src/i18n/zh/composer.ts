@@ -44,8 +44,6 @@ export const composer: Same<typeof en> = {
   "choice.here": "在本机运行",
   "choice.there": "在 {host} 上运行",
   "choice.elsewhere": "在别处运行：您写的内容会离开本机",
-  "choice.temporary": "临时",
-  "choice.temporaryText": "此对话不会保存。Fireside 停止或您删除它后，它就消失了。",
 
   "first.title": "先取得模型",
   "first.text": "Fireside 用运行在本机上的模型回答。模型只需下载一次，之后不再需要网络。",
