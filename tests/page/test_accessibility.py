@@ -120,7 +120,7 @@ def test_every_dialog_is_accessible(look: Page, served: Served, chat: str) -> No
     expect(replies(look)).to_have_count(2)
     found = {}
     for name in ("Choose a model", "Choose a persona", "How answers are made"):
-        opener = {"Choose a model": "Model:"}.get(name, name)
+        opener = {"Choose a model": "Model:", "Choose a persona": "No persona"}.get(name, name)
         look.get_by_role("button", name=opener).first.click()
         expect(look.get_by_role("dialog", name=name)).to_be_visible()
         look.wait_for_load_state("networkidle")
