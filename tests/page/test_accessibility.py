@@ -43,6 +43,13 @@ $$\\int_0^1 x^2 dx$$
 
 
 @pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[Served]:
+    """A server that another device reaches, too."""
+    with serving(tmp_path_factory.mktemp("home"), model=f"file:{smollm2}", allowed_hosts=ELSEWHERE) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def chat(served: Served) -> str:
     """A conversation with everything that a message may hold; its last reply was cut."""
     asked = [{"type": "file", "name": "notes.txt", "text": "A note."}, {"type": "text", "text": "Show me"}]
@@ -157,10 +164,9 @@ def test_what_opens_over_a_chat_is_accessible(look: Page, served: Served, chat: 
     assert {what: lines for what, lines in found.items() if lines} == {}
 
 
-def test_signing_in_is_accessible(look: Page, tmp_path: Path, smollm2: Path) -> None:
-    with serving(tmp_path, model=f"file:{smollm2}", allowed_hosts=ELSEWHERE) as served:
-        look.goto(served.runtime.address.replace("127.0.0.1", ELSEWHERE))
-        look.get_by_role("textbox", name="Key").fill("fs-wrong")
-        look.get_by_role("button", name="Sign in").click()
-        expect(look.get_by_role("alert")).not_to_be_empty()
-        assert faults(look) == []
+def test_signing_in_is_accessible(look: Page, served: Served) -> None:
+    look.goto(served.runtime.address.replace("127.0.0.1", ELSEWHERE))
+    look.get_by_role("textbox", name="Key").fill("fs-wrong")
+    look.get_by_role("button", name="Sign in").click()
+    expect(look.get_by_role("alert")).not_to_be_empty()
+    assert faults(look) == []
