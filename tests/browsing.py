@@ -11,6 +11,8 @@ from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, 
 
 from serving import Served
 
+ELSEWHERE = "fireside.test"
+"""A name that leads the browser here and isn't this machine's own: what another device would use."""
 PATIENCE_MS = 60_000
 """How long a test waits for a model's words on a busy machine."""
 STORY = "Write a long story about a fox who lives by the sea."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from browsing import Visit
+from browsing import ELSEWHERE, Visit
 from fireside.server.routes.page import BUILT, HOW_TO_BUILD
 from serving import Served, serving
 
@@ -27,7 +28,9 @@ def browser() -> Iterator[Browser]:
     if not (BUILT / "index.html").is_file():
         pytest.skip(f"the page isn't built: `{HOW_TO_BUILD}`")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=found, args=["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
+        )
         yield browser
         browser.close()
 
@@ -37,6 +40,15 @@ def served(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[
     """One real server with the real model for a module's tests; each uses its own conversations."""
     with serving(tmp_path_factory.mktemp("home"), model=f"file:{smollm2}", **SAMPLING) as server:
         yield server
+
+
+@pytest.fixture
+def port() -> int:
+    """One that is free now, for a server that comes back where it was."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        number: int = found.getsockname()[1]
+        return number
 
 
 @pytest.fixture
@@ -52,9 +64,12 @@ def visit(context: BrowserContext) -> Iterator[Callable[[Served, str], Page]]:
     """Open the page; at the end no dialog, no error and no request to anybody else may have been seen."""
     visits: list[Visit] = []
 
-    def opening(served: Served, address: str = "#/") -> Page:
-        visits.append(Visit(context.new_page(), served.runtime.address))
-        return visits[-1].open(address)
+    def opening(served: Served, fragment: str = "#/", host: str = "") -> Page:
+        address = served.runtime.address
+        if host:
+            address = address.replace("127.0.0.1", host)
+        visits.append(Visit(context.new_page(), address))
+        return visits[-1].open(fragment)
 
     yield opening
     for visited in visits:

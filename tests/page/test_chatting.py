@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from browsing import (
     LONG,
@@ -192,9 +192,13 @@ def test_a_temporary_chat_leaves_nothing(served: Served, visit: Visiting) -> Non
 
 def test_text_files_go_with_a_question(served: Served, visit: Visiting) -> None:
     page = visit(served, f"#/c/{served.new_conversation(defaults=SHORT)}")
-    notes = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"The key is under the mat."}
-    picture = {"name": "photo.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n\0\0"}
-    page.locator("#composer input[type=file]").set_input_files([notes, picture])  # type: ignore[list-item]
+    notes: FilePayload = {
+        "name": "notes.txt",
+        "mimeType": "text/plain",
+        "buffer": b"The key is under the mat.",
+    }
+    picture: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n\0\0"}
+    page.locator("#composer input[type=file]").set_input_files([notes, picture])
     expect(page.get_by_text("photo.png was not attached")).to_be_visible()
     ask(page, "Where is the key?")
     answered(page)

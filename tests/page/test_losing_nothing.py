@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -29,15 +28,6 @@ from browsing import (
 from serving import Served, serving
 
 Visiting = Callable[..., Page]
-
-
-@pytest.fixture
-def port() -> int:
-    """One that is free now, for a server that comes back where it was."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        number: int = found.getsockname()[1]
-        return number
 
 
 @pytest.fixture

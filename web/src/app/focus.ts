@@ -18,6 +18,6 @@ export async function focusView(): Promise<void> {
   await tick();
   const main = document.getElementById("main");
   if (!main || document.querySelector("dialog[open]")) return;
-  const field = layout.touched ? null : main.querySelector<HTMLElement>(`input[type="search"], ${COMPOSER}`);
+  const field = layout.touched ? null : main.querySelector<HTMLElement>(`input[type="search"], #key, ${COMPOSER}`);
   (field ?? main.querySelector<HTMLElement>("h1[tabindex]") ?? main).focus({ preventScroll: true });
 }

@@ -73,7 +73,7 @@ export const thread = {
   "spoken.asked": "Sent. Waiting for the reply.",
   "spoken.end": "The reply is finished.",
 
-  "meter.label": "{used} of {all} tokens of the model's memory are used ({share})",
+  "meter.label": "{share} full: {used} of {all} tokens of the model's memory are used",
   "meter.short": "{share} full",
   "warm.warm": "Warm: starts at once",
   "warm.saved": "Saved: back in about {wait}",

@@ -76,7 +76,7 @@ export const thread: Same<typeof en> = {
   "spoken.asked": "已发送，正在等待回答。",
   "spoken.end": "回答完毕。",
 
-  "meter.label": "模型的记忆已用 {used} / {all} 个词元（{share}）",
+  "meter.label": "已用 {share}：模型的记忆里有 {used} / {all} 个词元",
   "meter.short": "已用 {share}",
   "warm.warm": "热：立即开始",
   "warm.saved": "已存：约 {wait} 后恢复",
