@@ -2,7 +2,7 @@
 
 import { api } from "../api/client";
 import { ApiError } from "../api/errors";
-import type { ServerStatus } from "../api/types";
+import type { Pairing, ServerStatus } from "../api/types";
 import { t } from "../i18n/index.svelte";
 import { open, refresh } from "./conversations";
 import { newer } from "./newer";
@@ -129,6 +129,18 @@ export async function sessions(): Promise<void> {
     store.change({ type: "sessions", sessions: (await api.sessions()).sessions });
   } catch (error) {
     report(error);
+  }
+}
+
+/** Make a code for another device; where that isn't allowed or not possible yet, return why. */
+export async function pairing(): Promise<Pairing | "forbidden" | "no key" | undefined> {
+  try {
+    return await api.pair();
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return "forbidden";
+    if (error instanceof ApiError && error.status === 404) return "no key";
+    report(error);
+    return undefined;
   }
 }
 

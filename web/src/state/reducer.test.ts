@@ -114,6 +114,25 @@ describe("receipts", () => {
   });
 });
 
+describe("memories", () => {
+  const memory = (id: string, text = id) => ({ id, text, created_at: 0, updated_at: 0 });
+  const known = after({ type: "memories", memories: { on: false, memories: [memory("m1"), memory("m2")] } });
+  const told = (state: State) => state.memories?.memories.map(({ text }) => text);
+
+  it("are added at the end, and changed in their place", () => {
+    expect(told(reduce(known, { type: "memory", memory: memory("m3") }))).toEqual(["m1", "m2", "m3"]);
+    expect(told(reduce(known, { type: "memory", memory: memory("m1", "other") }))).toEqual(["other", "m2"]);
+  });
+
+  it("are gone when they are forgotten, and stay switched as they were", () => {
+    expect(reduce(known, { type: "memory gone", id: "m1" }).memories).toEqual({ on: false, memories: [memory("m2")] });
+  });
+
+  it("stay unknown until all of them are, so that one isn't taken for all", () => {
+    expect(after({ type: "memory", memory: memory("m1") }).memories).toBeNull();
+  });
+});
+
 describe("what takes a while", () => {
   const job = { id: "pypi:m", kind: "pull" as const, title: "m", done: 40, total: 100, stage: "fetching" };
 

@@ -1,7 +1,7 @@
 /** The one place where what happened becomes what is shown. Pure: same state and change, same result. */
 
 import type {
-  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus,
+  Conversation, ConversationPage, Memories, Memory, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus,
   Session, Settings, Tree,
 } from "../api/types";
 import { initial, type Job, type Link, type Listing, type Live, type Notice, type Refusal, type State } from "./model";
@@ -31,6 +31,9 @@ export type Change =
   | { type: "models"; models: readonly ModelCard[] }
   | { type: "personas"; personas: readonly Persona[] }
   | { type: "sessions"; sessions: readonly Session[] }
+  | { type: "memories"; memories: Memories }
+  | { type: "memory"; memory: Memory }
+  | { type: "memory gone"; id: string }
   | { type: "settings"; settings: Settings }
   | { type: "notice"; notice: Notice }
   | { type: "notice gone"; id: number }
@@ -88,6 +91,12 @@ export function reduce(state: State, change: Change): State {
       return { ...state, personas: change.personas };
     case "sessions":
       return { ...state, sessions: change.sessions };
+    case "memories":
+      return { ...state, memories: change.memories };
+    case "memory":
+      return onMemories(state, (known) => withMemory(known, change.memory));
+    case "memory gone":
+      return onMemories(state, (known) => known.filter(({ id }) => id !== change.id));
     case "settings":
       return { ...state, settings: change.settings };
     case "notice":
@@ -221,6 +230,17 @@ function found(state: State, query: string, hits: readonly SearchHit[], offset: 
   if (state.search?.query !== query) return state;
   const before = offset ? state.search.hits.slice(0, offset) : [];
   return { ...state, search: { query, hits: [...before, ...hits], busy: false, more } };
+}
+
+/** While nobody has asked for the memories there is nothing to change: all of them come when somebody does. */
+function onMemories(state: State, next: (known: readonly Memory[]) => readonly Memory[]): State {
+  return state.memories ? { ...state, memories: { ...state.memories, memories: [...next(state.memories.memories)] } } : state;
+}
+
+/** In the place that it had, or at the end: the server lists the oldest first. */
+function withMemory(known: readonly Memory[], memory: Memory): readonly Memory[] {
+  if (!known.some(({ id }) => id === memory.id)) return [...known, memory];
+  return known.map((one) => (one.id === memory.id ? memory : one));
 }
 
 /** What a message says now: what was heard of a running reply, or what the tree has. */
