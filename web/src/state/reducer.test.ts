@@ -88,6 +88,13 @@ describe("the list of chats", () => {
     expect(ids(state)).toEqual(["old", "new"]);
   });
 
+  it("tells how warm the open chat is, and nothing else of it", () => {
+    const warmth = { state: "warm" as const, cached_tokens: 9, prompt_tokens: 10, expected_first_token_ms: null };
+    const told = [conversation({ id: "c", warmth, head_id: "old", title: "Older" })];
+    const state = reduce(after(opened([], "new")), { type: "refreshed", page: { conversations: told, next_cursor: null } });
+    expect(state.open?.conversation).toEqual(conversation({ id: "c", warmth, head_id: "new" }));
+  });
+
   it("never shows a temporary one", () => {
     const state = reduce(listed, { type: "conversation", conversation: conversation({ id: "secret", temporary: true }) });
     expect(ids(state)).toEqual(["new", "old"]);

@@ -54,7 +54,7 @@ export function reduce(state: State, change: Change): State {
         ? { ...state, trash: listed(state.trash, change.page, change.more) }
         : { ...state, listing: listed(state.listing, change.page, change.more) };
     case "refreshed":
-      return { ...state, listing: refreshed(state.listing, change.page) };
+      return { ...state, listing: refreshed(state.listing, change.page), open: asWarm(state.open, change.page) };
     case "conversation":
       return withConversation(state, change.conversation);
     case "conversation gone":
@@ -132,6 +132,12 @@ function refreshed(listing: Listing, page: ConversationPage): Listing {
   const beyond = listing.conversations.filter((one) => !known.has(one.id) && before(last, one) < 0);
   const nextCursor = beyond.length ? listing.nextCursor : page.next_cursor;
   return { conversations: [...page.conversations, ...beyond], nextCursor, loaded: true };
+}
+
+/** How warm the open chat is, is told by the list; what else it has may be newer here than there. */
+function asWarm(open: State["open"], page: ConversationPage): State["open"] {
+  const told = open && page.conversations.find(({ id }) => id === open.conversation.id);
+  return told ? { ...open, conversation: { ...open.conversation, warmth: told.warmth } } : open;
 }
 
 /** As the server lists them: pinned ones first, then by when something was said last. */
