@@ -117,7 +117,10 @@ describe("searching", () => {
 describe("receipts", () => {
   it("are kept for the replies that were looked behind", () => {
     const receipt = { context_length: 4096, prompt_tokens: 12, included: ["u1"], digest: null, digested: [], recalled: [], omitted: [], reason: null, memories: [] };
-    expect(reduce(asked, { type: "receipt", id: "a1", receipt }).receipts).toEqual({ a1: receipt });
+    const looked = reduce(asked, { type: "receipt", id: "a1", receipt });
+    expect(looked.receipts).toEqual({ a1: receipt });
+    // More may be noted until the end, so it is asked for again then.
+    expect(reduce(looked, { type: "ended", message: message("a1", "u1") }).receipts).toEqual({});
   });
 });
 

@@ -224,11 +224,15 @@ function heard(live: Live, event: ReplyEvent): Live {
   }
 }
 
-/** The server's own record of the reply takes the place of what was heard. */
+/**
+ * The server's own record of the reply takes the place of what was heard. So does its receipt: an engine may
+ * have noted more in it since somebody looked, such as a damaged snapshot.
+ */
 function ended(state: State, message: Message): State {
   const { [message.id]: _, ...live } = state.live;
-  if (state.open?.conversation.id !== message.conversation_id) return { ...state, live };
-  return { ...state, live, open: { ...state.open, messages: withMessages(state.open.messages, [message]) } };
+  const { [message.id]: __, ...receipts } = state.receipts;
+  if (state.open?.conversation.id !== message.conversation_id) return { ...state, live, receipts };
+  return { ...state, live, receipts, open: { ...state.open, messages: withMessages(state.open.messages, [message]) } };
 }
 
 function found(state: State, query: string, hits: readonly SearchHit[], offset: number, more: boolean): State {
