@@ -45,6 +45,7 @@ export interface Change {
 
 const conversation = (conversation_id: string) => ({ params: { path: { conversation_id } } });
 const message = (message_id: string) => ({ params: { path: { message_id } } });
+const memory = (memory_id: string) => ({ params: { path: { memory_id } } });
 
 export const api = {
   health: () => got(http.GET("/health")),
@@ -109,8 +110,19 @@ export const api = {
     await http.DELETE("/fireside/v1/personas/{name}", { params: { path: { name } } });
   },
 
+  memories: () => got(http.GET("/fireside/v1/memories")),
+  switchMemories: (on: boolean) => got(http.PATCH("/fireside/v1/memories", { body: { on } })),
+  remember: (text: string) => got(http.POST("/fireside/v1/memories", { body: { text } })),
+  changeMemory: (id: string, text: string) =>
+    got(http.PATCH("/fireside/v1/memories/{memory_id}", { ...memory(id), body: { text } })),
+  forget: async (id: string): Promise<void> => {
+    await http.DELETE("/fireside/v1/memories/{memory_id}", memory(id));
+  },
+
   /** By a key, or by a code that was shown once on a device that is signed in. */
   signIn: (by: { key: string } | { code: string }) => got(http.POST("/fireside/v1/sessions", body(by))),
+  /** A code that lets another device in, once. */
+  pair: () => got(http.POST("/fireside/v1/pairings", body({}))),
   sessions: () => got(http.GET("/fireside/v1/sessions")),
   endSession: async (id: string): Promise<void> => {
     await http.DELETE("/fireside/v1/sessions/{session_id}", { params: { path: { session_id: id } } });

@@ -22,6 +22,9 @@ export type ServerStatus = Schemas["ServerStatus"];
 export type Session = Schemas["Session"];
 export type Settings = Schemas["Settings"];
 export type ImportSummary = Schemas["ImportSummary"];
+export type Memory = Schemas["Memory"];
+export type Memories = Schemas["Memories"];
+export type Pairing = Schemas["Pairing"];
 export type Warmth = Schemas["Warmth"];
 
 /** A text file that goes with a message. */

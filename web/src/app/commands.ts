@@ -15,7 +15,7 @@ import { go, route, to } from "./routes.svelte";
 import { store } from "./store.svelte";
 
 type Picture =
-  | "again" | "copy" | "down" | "edit" | "flame" | "gear" | "ghost" | "inbox" | "keys" | "menu" | "person" | "pin" | "plus" | "save"
+  | "again" | "copy" | "down" | "edit" | "flame" | "gear" | "ghost" | "inbox" | "keep" | "keys" | "menu" | "person" | "pin" | "plus" | "save"
   | "search" | "stop" | "theme" | "trash" | "up";
 
 export interface Command {
@@ -87,6 +87,7 @@ export const COMMANDS: readonly Command[] = [
   { name: "command.settings", icon: "gear", keys: { key: ",", mod: true }, whileTyping: true, run: () => go(to.settings()) },
   { name: "command.models", icon: "flame", run: () => go(to.settings("models")) },
   { name: "command.personas", icon: "person", run: () => go(to.settings("personas")) },
+  { name: "command.memories", icon: "keep", run: () => go(to.settings("memories")) },
   { name: "command.pin", icon: "pin", possible: kept, run: onOpen(({ id, pinned }) => change(id, { pinned: !pinned })) },
   { name: "command.remove", icon: "trash", possible: opened, run: onOpen(remove) },
   { name: "command.trash", icon: "trash", run: () => go(to.trash) },

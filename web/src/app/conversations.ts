@@ -27,6 +27,13 @@ export async function refresh(): Promise<void> {
   await attempt(async () => store.change({ type: "refreshed", page: await api.conversations({ limit: PAGE }) }));
 }
 
+/** A reply has ended: how warm its chat is now is the server's to say. A temporary one is in no list. */
+export async function settle(id: string): Promise<void> {
+  const open = store.state.open?.conversation;
+  if (open?.id !== id || !open.temporary) return await refresh();
+  await attempt(async () => store.change({ type: "conversation", conversation: (await api.tree(id)).conversation }));
+}
+
 /** Return the chats in which `words` occur, the best first. Throws what the server says. */
 export async function withWords(words: string, signal: AbortSignal): Promise<readonly Conversation[]> {
   return (await api.conversations({ query: words, limit: FOUND }, signal)).conversations;

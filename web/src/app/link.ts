@@ -2,13 +2,13 @@
 
 import { api } from "../api/client";
 import { ApiError } from "../api/errors";
-import type { ServerStatus } from "../api/types";
+import type { Pairing, ServerStatus } from "../api/types";
 import { t } from "../i18n/index.svelte";
-import { open, refresh } from "./conversations";
+import { open, refresh, settle } from "./conversations";
 import { newer } from "./newer";
 import { takeCode } from "./routes.svelte";
 import { report, store, tell } from "./store.svelte";
-import { stopWatching, watchAll } from "./watching";
+import { onEnd, stopWatching, watchAll } from "./watching";
 
 const EVERY_MS = 15_000;
 const AWAY_MS = 2_000;
@@ -18,6 +18,7 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 /** Look at the server now and from time to time; a hidden tab doesn't. */
 export function keepLooking(): void {
   addEventListener("hashchange", () => void pair());
+  onEnd((id) => void settle(id));
   document.addEventListener("visibilitychange", () => {
     if (!document.hidden) void look();
   });
@@ -58,7 +59,11 @@ export async function look(): Promise<void> {
 const TELLING = ["conversations", "messages", "trash", "running_replies"] as const;
 
 /** Whether what is listed may have changed: here or on another device, something was said, deleted or answered. */
-const changed = (before: ServerStatus | null, now: ServerStatus): boolean => TELLING.some((count) => before?.[count] !== now[count]);
+const changed = (before: ServerStatus | null, now: ServerStatus): boolean =>
+  TELLING.some((count) => before?.[count] !== now[count]) || engines(before) !== engines(now);
+
+/** An engine that came or left: what it holds in mind, it alone does. */
+const engines = (status: ServerStatus | null): string | undefined => status?.engines.map(({ pid }) => pid).join();
 
 /** Everything that may have changed while one was away is asked for again. */
 async function arrive(): Promise<void> {
@@ -129,6 +134,18 @@ export async function sessions(): Promise<void> {
     store.change({ type: "sessions", sessions: (await api.sessions()).sessions });
   } catch (error) {
     report(error);
+  }
+}
+
+/** Make a code for another device; where that isn't allowed or not possible yet, return why. */
+export async function pairing(): Promise<Pairing | "forbidden" | "no key" | undefined> {
+  try {
+    return await api.pair();
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) return "forbidden";
+    if (error instanceof ApiError && error.status === 404) return "no key";
+    report(error);
+    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 /** Where one is, in the address's fragment: it works offline, and no server log has it. */
 
-export const SECTIONS = ["general", "models", "personas", "answers", "devices", "about"] as const;
+export const SECTIONS = ["general", "models", "personas", "answers", "memories", "devices", "about"] as const;
 export type Section = (typeof SECTIONS)[number];
 
 export type Route =
@@ -40,8 +40,14 @@ export const to = {
 };
 
 let current = $state.raw<Route>(parse(location.hash));
-addEventListener("hashchange", () => {
+const arrive = () => {
   current = parse(location.hash);
+};
+addEventListener("hashchange", arrive);
+// A link to where one is already changes no address, but whoever follows it wants to be taken there again.
+addEventListener("click", ({ target }) => {
+  const link = target instanceof Element ? target.closest("a") : null;
+  if (link?.hash && link.hash === location.hash && link.origin === location.origin) arrive();
 });
 
 export const route = {
@@ -64,5 +70,6 @@ export function go(address: string, { replace = false } = {}): void {
   if (replace) {
     history.replaceState(null, "", address);
     current = parse(address);
-  } else location.hash = address;
+  } else if (location.hash === address) arrive();
+  else location.hash = address;
 }

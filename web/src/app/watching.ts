@@ -13,6 +13,13 @@ const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 8000;
 const FRAME_MS = 50;
 
+let heardEnd: (conversationId: string) => void = () => undefined;
+
+/** Let `hear` be called with the conversation of every reply that has come to its end. */
+export function onEnd(hear: typeof heardEnd): void {
+  heardEnd = hear;
+}
+
 const watched = new Map<string, AbortController>();
 
 /** Watch every reply that runs in what is open, and none that doesn't any more. */
@@ -54,7 +61,9 @@ async function listen(id: string, signal: AbortSignal, heard: () => void): Promi
       batch.add(event, at ?? cursor);
       if (event.event === "finished" || event.event === "failed") {
         batch.flush();
-        store.change({ type: "ended", message: await api.message(id) });
+        const message = await api.message(id);
+        store.change({ type: "ended", message });
+        heardEnd(message.conversation_id);
         return true;
       }
     }

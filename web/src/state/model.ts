@@ -1,7 +1,7 @@
 /** Everything that the page shows, as one immutable value. `reduce` makes the next one. */
 
 import type {
-  Conversation, ImportSummary, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session,
+  Conversation, ImportSummary, Memories, Message, ModelCard, Persona, Progress, Receipt, SearchHit, ServerStatus, Session,
   Settings,
 } from "../api/types";
 
@@ -96,6 +96,8 @@ export interface State {
   readonly models: readonly ModelCard[];
   readonly personas: readonly Persona[];
   readonly sessions: readonly Session[];
+  /** what all conversations may know, and whether they do, once somebody wanted to see it */
+  readonly memories: Memories | null;
   /** the server's own settings, once somebody wanted to see them */
   readonly settings: Settings | null;
   readonly notices: readonly Notice[];
@@ -118,6 +120,7 @@ export const initial: State = {
   models: [],
   personas: [],
   sessions: [],
+  memories: null,
   settings: null,
   notices: [],
   jobs: [],

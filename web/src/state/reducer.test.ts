@@ -88,6 +88,13 @@ describe("the list of chats", () => {
     expect(ids(state)).toEqual(["old", "new"]);
   });
 
+  it("tells how warm the open chat is, and nothing else of it", () => {
+    const warmth = { state: "warm" as const, cached_tokens: 9, prompt_tokens: 10, expected_first_token_ms: null };
+    const told = [conversation({ id: "c", warmth, head_id: "old", title: "Older" })];
+    const state = reduce(after(opened([], "new")), { type: "refreshed", page: { conversations: told, next_cursor: null } });
+    expect(state.open?.conversation).toEqual(conversation({ id: "c", warmth, head_id: "new" }));
+  });
+
   it("never shows a temporary one", () => {
     const state = reduce(listed, { type: "conversation", conversation: conversation({ id: "secret", temporary: true }) });
     expect(ids(state)).toEqual(["new", "old"]);
@@ -110,7 +117,29 @@ describe("searching", () => {
 describe("receipts", () => {
   it("are kept for the replies that were looked behind", () => {
     const receipt = { context_length: 4096, prompt_tokens: 12, included: ["u1"], digest: null, digested: [], recalled: [], omitted: [], reason: null, memories: [] };
-    expect(reduce(asked, { type: "receipt", id: "a1", receipt }).receipts).toEqual({ a1: receipt });
+    const looked = reduce(asked, { type: "receipt", id: "a1", receipt });
+    expect(looked.receipts).toEqual({ a1: receipt });
+    // More may be noted until the end, so it is asked for again then.
+    expect(reduce(looked, { type: "ended", message: message("a1", "u1") }).receipts).toEqual({});
+  });
+});
+
+describe("memories", () => {
+  const memory = (id: string, text = id) => ({ id, text, created_at: 0, updated_at: 0 });
+  const known = after({ type: "memories", memories: { on: false, memories: [memory("m1"), memory("m2")] } });
+  const told = (state: State) => state.memories?.memories.map(({ text }) => text);
+
+  it("are added at the end, and changed in their place", () => {
+    expect(told(reduce(known, { type: "memory", memory: memory("m3") }))).toEqual(["m1", "m2", "m3"]);
+    expect(told(reduce(known, { type: "memory", memory: memory("m1", "other") }))).toEqual(["other", "m2"]);
+  });
+
+  it("are gone when they are forgotten, and stay switched as they were", () => {
+    expect(reduce(known, { type: "memory gone", id: "m1" }).memories).toEqual({ on: false, memories: [memory("m2")] });
+  });
+
+  it("stay unknown until all of them are, so that one isn't taken for all", () => {
+    expect(after({ type: "memory", memory: memory("m1") }).memories).toBeNull();
   });
 });
 

@@ -1,7 +1,7 @@
 /** The one place where what happened becomes what is shown. Pure: same state and change, same result. */
 
 import type {
-  Conversation, ConversationPage, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus,
+  Conversation, ConversationPage, Memories, Memory, Message, ModelCard, Persona, Progress, Receipt, ReplyEvent, SearchHit, ServerStatus,
   Session, Settings, Tree,
 } from "../api/types";
 import { initial, type Job, type Link, type Listing, type Live, type Notice, type Refusal, type State } from "./model";
@@ -31,6 +31,9 @@ export type Change =
   | { type: "models"; models: readonly ModelCard[] }
   | { type: "personas"; personas: readonly Persona[] }
   | { type: "sessions"; sessions: readonly Session[] }
+  | { type: "memories"; memories: Memories }
+  | { type: "memory"; memory: Memory }
+  | { type: "memory gone"; id: string }
   | { type: "settings"; settings: Settings }
   | { type: "notice"; notice: Notice }
   | { type: "notice gone"; id: number }
@@ -51,7 +54,7 @@ export function reduce(state: State, change: Change): State {
         ? { ...state, trash: listed(state.trash, change.page, change.more) }
         : { ...state, listing: listed(state.listing, change.page, change.more) };
     case "refreshed":
-      return { ...state, listing: refreshed(state.listing, change.page) };
+      return { ...state, listing: refreshed(state.listing, change.page), open: asWarm(state.open, change.page) };
     case "conversation":
       return withConversation(state, change.conversation);
     case "conversation gone":
@@ -88,6 +91,12 @@ export function reduce(state: State, change: Change): State {
       return { ...state, personas: change.personas };
     case "sessions":
       return { ...state, sessions: change.sessions };
+    case "memories":
+      return { ...state, memories: change.memories };
+    case "memory":
+      return onMemories(state, (known) => withMemory(known, change.memory));
+    case "memory gone":
+      return onMemories(state, (known) => known.filter(({ id }) => id !== change.id));
     case "settings":
       return { ...state, settings: change.settings };
     case "notice":
@@ -123,6 +132,12 @@ function refreshed(listing: Listing, page: ConversationPage): Listing {
   const beyond = listing.conversations.filter((one) => !known.has(one.id) && before(last, one) < 0);
   const nextCursor = beyond.length ? listing.nextCursor : page.next_cursor;
   return { conversations: [...page.conversations, ...beyond], nextCursor, loaded: true };
+}
+
+/** How warm the open chat is, is told by the list; what else it has may be newer here than there. */
+function asWarm(open: State["open"], page: ConversationPage): State["open"] {
+  const told = open && page.conversations.find(({ id }) => id === open.conversation.id);
+  return told ? { ...open, conversation: { ...open.conversation, warmth: told.warmth } } : open;
 }
 
 /** As the server lists them: pinned ones first, then by when something was said last. */
@@ -209,11 +224,15 @@ function heard(live: Live, event: ReplyEvent): Live {
   }
 }
 
-/** The server's own record of the reply takes the place of what was heard. */
+/**
+ * The server's own record of the reply takes the place of what was heard. So does its receipt: an engine may
+ * have noted more in it since somebody looked, such as a damaged snapshot.
+ */
 function ended(state: State, message: Message): State {
   const { [message.id]: _, ...live } = state.live;
-  if (state.open?.conversation.id !== message.conversation_id) return { ...state, live };
-  return { ...state, live, open: { ...state.open, messages: withMessages(state.open.messages, [message]) } };
+  const { [message.id]: __, ...receipts } = state.receipts;
+  if (state.open?.conversation.id !== message.conversation_id) return { ...state, live, receipts };
+  return { ...state, live, receipts, open: { ...state.open, messages: withMessages(state.open.messages, [message]) } };
 }
 
 function found(state: State, query: string, hits: readonly SearchHit[], offset: number, more: boolean): State {
@@ -221,6 +240,17 @@ function found(state: State, query: string, hits: readonly SearchHit[], offset: 
   if (state.search?.query !== query) return state;
   const before = offset ? state.search.hits.slice(0, offset) : [];
   return { ...state, search: { query, hits: [...before, ...hits], busy: false, more } };
+}
+
+/** While nobody has asked for the memories there is nothing to change: all of them come when somebody does. */
+function onMemories(state: State, next: (known: readonly Memory[]) => readonly Memory[]): State {
+  return state.memories ? { ...state, memories: { ...state.memories, memories: [...next(state.memories.memories)] } } : state;
+}
+
+/** In the place that it had, or at the end: the server lists the oldest first. */
+function withMemory(known: readonly Memory[], memory: Memory): readonly Memory[] {
+  if (!known.some(({ id }) => id === memory.id)) return [...known, memory];
+  return known.map((one) => (one.id === memory.id ? memory : one));
 }
 
 /** What a message says now: what was heard of a running reply, or what the tree has. */

@@ -1,0 +1,33 @@
+export const memories = {
+  "section.memories": "Memories",
+  "command.memories": "Memories",
+
+  "memories.what": "What you want every chat to know: what you like, who your people are, what you are working on.",
+  "memories.switch": "Give memories to the model",
+  "memories.on": "They are on. A preference is given where a chat begins; anything else where a question is about it, quoted before that question.",
+  "memories.off": "They are off until you switch them on. Nothing below is given to any model now.",
+  "memories.honest": "They stay on this machine, with your chats. The details of each reply show which ones the model was given. Temporary chats are given none.",
+  "memories.away": "A model that runs elsewhere is sent the memories that it is given.",
+  "memories.listed": "What is remembered",
+  "memories.none": "Nothing yet. Write something here, or press “Remember this” at a message of yours.",
+  "memories.new": "Something to remember",
+  "memories.example": "I am allergic to peanuts",
+  "memories.add": "Remember",
+  "memories.text": "Memory",
+  "memories.edit": "Edit: {text}",
+  "memories.forget": "Forget: {text}",
+  "memories.remove": "Forget",
+  "memories.forgotten": "Forgotten, in every chat",
+  "memories.loading": "Looking them up…",
+
+  "remember.action": "Remember this",
+  "remember.why": "All chats may know it from then on. One fact in your own words works best.",
+  "remember.whyOff": "It is kept, but given to no model while memories are off.",
+  "remember.switch": "Switch memories on, too",
+  "remember.done": "Remembered",
+  "remember.see": "Show",
+
+  "receipt.memories": { one: "{n} memory was given", other: "{n} memories were given" },
+  "receipt.forgotten": "since forgotten",
+  "receipt.changed": "changed since; it now says:",
+} as const;
