@@ -138,9 +138,9 @@ class App:
         await asyncio.gather(*(self.replies.stop(reply_id) for reply_id in running))
         forever = forever or store is self.temporary
         await asyncio.to_thread(store.delete_forever if forever else store.trash, conversation_id)
-        await self._forget_what_was_read(conversation_id)
+        await self.forget_what_was_read(conversation_id)
 
-    async def _forget_what_was_read(self, conversation_id: str) -> None:
+    async def forget_what_was_read(self, conversation_id: str) -> None:
         """Keep nothing on the disk of what models read in a conversation: its words can be found there."""
         self.ahead.forget(conversation_id)
         for engine in self.engines.alive:
@@ -153,7 +153,7 @@ class App:
         trashed = await asyncio.to_thread(store.trash_message, message_id)
         # Only now: whatever begins after it is refused there.
         await asyncio.gather(*(self.replies.stop(gone) for gone in trashed.message_ids))
-        await self._forget_what_was_read(trashed.conversation.id)
+        await self.forget_what_was_read(trashed.conversation.id)
         return trashed.conversation
 
     def told(self, several: Sequence[Conversation]) -> tuple[Conversation, ...]:

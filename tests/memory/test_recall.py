@@ -85,3 +85,17 @@ def test_memories_apply_by_their_words_and_preferences_from_the_beginning() -> N
     assert [each.id for each in applying("Hello", kept, begins=True)] == ["1", "3"]
     assert [each.id for each in applying("Which oil does the car need?", kept, begins=False)] == ["2"]
     assert applying("What is the weather like?", kept, begins=False) == ()
+
+
+def test_what_is_told_already_is_looked_for_only_as_long_as_quotes_are_wanted() -> None:
+    class Told(str):
+        looks = 0
+
+        def __contains__(self, text: object) -> bool:
+            self.looks += 1
+            return super().__contains__(str(text))
+
+    told = Told("- Bo: cat 4999.\n- Bo: cat 4998.")
+    quotes = find("cat", [Said("1", "Bo", "\n".join(f"cat {n}." for n in range(5000)), True)], told)
+    assert len(quotes) == MOST_QUOTES
+    assert told.looks == MOST_QUOTES + 2

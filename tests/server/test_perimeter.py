@@ -46,6 +46,16 @@ async def test_foreign_hosts_and_pages_get_403_on_every_route(
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
+async def test_no_answer_of_the_interface_is_kept_on_its_way(api: httpx.AsyncClient) -> None:
+    for method, path in await all_routes(api):
+        if method == "GET":
+            answer = await api.get(path)
+            assert answer.headers["cache-control"] == "no-store", path
+            assert answer.headers["x-content-type-options"] == "nosniff", path
+    refused = await api.get("/fireside/v1/conversations", headers={"host": "evil.example"})
+    assert refused.headers["cache-control"] == "no-store"
+
+
 @pytest.mark.parametrize(
     "kind",
     ["text/plain", "text/plain;charset=UTF-8", "application/x-www-form-urlencoded", "multipart/form-data"],

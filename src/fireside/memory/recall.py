@@ -62,7 +62,10 @@ def find(question: str, evicted: Sequence[Said], already: str = "") -> tuple[Quo
         if one.text in already or one.text.casefold() in same:
             continue
         best.setdefault(one.text, one)
-    ranked = list(best.values())[:MOST_QUOTES]
+        # Whether a sentence is told already is a search through all of that: not for thousands of them.
+        if len(best) == MOST_QUOTES:
+            break
+    ranked = list(best.values())
     least = ranked[0].score * AT_LEAST if ranked else 0.0
     return tuple(
         Quote(one.said.id, one.said.speaker, one.text) for one in ranked if one.score >= max(least, 1e-9)

@@ -32,10 +32,11 @@ def sentences(text: str) -> Iterator[str]:
     text = text[:LONGEST_TEXT]
     start = 0
     for found in _END.finditer(text):
-        piece = text[start : found.end()]
-        if "\n" not in found[0] and _ABBREVIATION.search(piece[-12:].rstrip()):
+        # Only the end is cut out here: a text of nothing but abbreviations would be copied again and again.
+        last = text[max(start, found.end() - 12) : found.end()]
+        if "\n" not in found[0] and _ABBREVIATION.search(last.rstrip()):
             continue
-        yield from _short(piece)
+        yield from _short(text[start : found.end()])
         start = found.end()
     yield from _short(text[start:])
 

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Iterable
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fireside.errors import FiresideError, Forbidden, ServerUnavailable, TooLarge
@@ -63,6 +63,7 @@ class Perimeter:
         if scope["type"] != "http":
             await self._inner(scope, receive, send)
             return
+        send = _unkept(send)
         with self._activity:
             headers = Headers(scope=scope)
             try:
@@ -166,6 +167,22 @@ def _begins_work(scope: Scope) -> bool:
 def _content_length(headers: Headers) -> int:
     given = headers.get("content-length", "0")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 16 else 0
+
+
+def _unkept(send: Send) -> Send:
+    """Have nobody keep an answer that doesn't say so itself, nor take it for another kind than it is.
+
+    Without a word a browser writes every chat that it shows into its cache, where it outlives the chat.
+    """
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            headers.setdefault("cache-control", "no-store")
+            headers.setdefault("x-content-type-options", "nosniff")
+        await send(message)
+
+    return sending
 
 
 def _limited(receive: Receive) -> Receive:

@@ -21,6 +21,7 @@ from fireside.errors import StoreError
 from fireside.store.faults import damaged, translated
 
 BUSY_TIMEOUT_S = 5.0
+CHECKPOINT_TIMEOUT_S = 1.0
 _READERS = 4
 # Durable when acknowledged (synchronous FULL syncs the log at every commit); what is deleted is overwritten.
 _WRITER_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
@@ -56,6 +57,15 @@ class Database:
         else:
             with translated(self.path), self._open(self._readers).begin() as connection:
                 yield connection
+
+    def empty_log(self) -> None:
+        """Move the log into the file and empty it: pages that were overwritten stand in it until then.
+
+        Who reads for longer than a moment keeps it; the next time, or the end, empties it then.
+        """
+        if self.path is not None:
+            with translated(self.path), closing(connect(self.path, timeout_s=CHECKPOINT_TIMEOUT_S)) as own:
+                own.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
 
     @contextmanager
     def quiet(self) -> Iterator[Path]:
@@ -105,12 +115,12 @@ class Database:
         return connection
 
 
-def connect(path: Path, *, mode: str = "rw") -> sqlite3.Connection:
+def connect(path: Path, *, mode: str = "rw", timeout_s: float = BUSY_TIMEOUT_S) -> sqlite3.Connection:
     """Open an existing database file; no transaction is begun for the caller."""
     return sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={mode}",
         uri=True,
-        timeout=BUSY_TIMEOUT_S,
+        timeout=timeout_s,
         check_same_thread=False,
         isolation_level=None,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as insert_or
 
 from fireside.errors import MemoryNotFound
@@ -92,23 +92,35 @@ class MemoryRows:
         return memory
 
     def edit(self, memory_id: str, text: str) -> Memory:
-        """MemoryNotFound when there is none."""
+        """Change a memory; its old text stays nowhere. MemoryNotFound when there is none."""
         table = schema.memories
         with self._database.writing() as connection:
+            _unquote(connection, memory_id)
             changed = {"text": whole_characters(text), "updated_at": now_ms()}
             connection.execute(update(table).where(table.c.id == memory_id).values(changed))
             row = connection.execute(select(table).where(table.c.id == memory_id)).first()
         if row is None:
             raise _no_memory(memory_id)
+        self._database.empty_log()
         return _memory(row)
 
     def remove(self, memory_id: str) -> None:
-        """MemoryNotFound when there is none."""
+        """Forget a memory, wherever it went before a question too. MemoryNotFound when there is none."""
         table = schema.memories
         with self._database.writing() as connection:
+            _unquote(connection, memory_id)
             gone = connection.execute(delete(table).where(table.c.id == memory_id)).rowcount
         if not gone:
             raise _no_memory(memory_id)
+        self._database.empty_log()
+
+    def given_to(self, memory_id: str) -> tuple[str, ...]:
+        """The ids of the conversations that were given a memory."""
+        said, table = schema.messages, schema.recalls
+        query = select(said.c.conversation_id).join(table, table.c.message_id == said.c.id)
+        query = query.where(table.c.memories.contains(memory_id, autoescape=True)).distinct()
+        with self._database.reading() as connection:
+            return tuple(connection.scalars(query))
 
     def switched(self) -> bool | None:
         """Whether memories were switched on or off; None while nobody has said."""
@@ -134,6 +146,16 @@ class MemoryRows:
         row = {"identity": identity, "facts_kept": ability.facts_kept, "length": ability.length}
         with self._database.writing() as connection:
             connection.execute(insert_or(schema.abilities).prefix_with("OR REPLACE").values(row))
+
+
+def _unquote(connection: Connection, memory_id: str) -> None:
+    """Take a memory out of what goes before questions: a copy would outlive it."""
+    table = schema.recalls
+    having = select(table).where(table.c.memories.contains(memory_id, autoescape=True))
+    for row in connection.execute(having).all():
+        kept = tuple(one for one in _recall(row).memories if one.id != memory_id)
+        changed = update(table).where(table.c.message_id == row.message_id)
+        connection.execute(changed.values(memories=to_json(kept)))
 
 
 def _no_memory(memory_id: str) -> MemoryNotFound:

@@ -49,6 +49,12 @@ def _findable(complete: Sequence[_Complete]) -> list[tuple[int, str]]:
     return [(number, _said(parts)) for number, role, parts in complete if role is not Role.SYSTEM]
 
 
+def forget_for_good(connection: Connection) -> None:
+    """Leave no trace of what was taken out: FTS5 only notes that a word is gone, until its parts merge."""
+    for index in ("message_words", "title_words"):
+        connection.execute(text(f"INSERT INTO {index}({index}) VALUES ('optimize')"))  # noqa: S608
+
+
 def index_title(connection: Connection, conversation_id: str) -> None:
     _index(connection, "title_words", [_title(connection, conversation_id)])
 

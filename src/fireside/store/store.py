@@ -169,6 +169,8 @@ class Store:
         """Delete it, in the trash or not. This can't be undone."""
         with self._database.writing() as connection:
             conversations.delete_forever(connection, conversation_id)
+            search.forget_for_good(connection)
+        self._database.empty_log()
 
     # Messages
 
@@ -261,7 +263,10 @@ class Store:
     def empty_trash(self) -> Emptied:
         """Delete for good whatever lies in the trash, single messages too. This can't be undone."""
         with self._database.writing() as connection:
-            return trash.empty(connection)
+            emptied = trash.empty(connection)
+            search.forget_for_good(connection)
+        self._database.empty_log()
+        return emptied
 
     # Replies while they run
 

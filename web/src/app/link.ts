@@ -6,6 +6,7 @@ import type { Pairing, ServerStatus } from "../api/types";
 import { t } from "../i18n/index.svelte";
 import { open, refresh, settle } from "./conversations";
 import { newer } from "./newer";
+import { drafts } from "./preferences.svelte";
 import { takeCode } from "./routes.svelte";
 import { report, store, tell } from "./store.svelte";
 import { onEnd, stopWatching, watchAll } from "./watching";
@@ -149,9 +150,12 @@ export async function pairing(): Promise<Pairing | "forbidden" | "no key" | unde
   }
 }
 
+/** End a device's session. One that ends its own leaves nothing of what was typed to whoever comes next. */
 export async function endSession(id: string): Promise<void> {
+  const own = store.state.sessions.some((session) => session.id === id && session.current);
   try {
     await api.endSession(id);
+    if (own) drafts.forget();
     await sessions();
   } catch (error) {
     report(error);

@@ -64,6 +64,14 @@ export const drafts = {
       return [];
     }
   },
+  /** Forget all of them. */
+  forget(): void {
+    try {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(DRAFTS) || key.startsWith(FILES)) localStorage.removeItem(key);
+    } catch {
+      // Nothing is kept where the browser keeps nothing.
+    }
+  },
   keepFiles(id: string, files: readonly Attachment[]): void {
     write(FILES + id, files.length ? JSON.stringify(files) : null);
   },

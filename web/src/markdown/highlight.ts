@@ -3,7 +3,7 @@
 import { sanitiseCode } from "./sanitise";
 
 /** More than this is left as it is: nobody reads it for its colours, and it would take a while. */
-const MAX_CHARACTERS = 60_000;
+const MAX_CHARACTERS = 20_000;
 
 type Coloured = (code: string, language: string) => string | null;
 

@@ -1,4 +1,8 @@
-/** highlight.js with the languages that chats are about; fetched with the first block of code. */
+/**
+ * highlight.js with the languages that chats are about; fetched with the first block of code.
+ *
+ * Markdown is none of them: its pattern for links takes many seconds for a line of a few thousand brackets.
+ */
 
 import hljs from "highlight.js/lib/core";
 import bash from "highlight.js/lib/languages/bash";
@@ -17,7 +21,6 @@ import kotlin from "highlight.js/lib/languages/kotlin";
 import latex from "highlight.js/lib/languages/latex";
 import lua from "highlight.js/lib/languages/lua";
 import makefile from "highlight.js/lib/languages/makefile";
-import markdown from "highlight.js/lib/languages/markdown";
 import php from "highlight.js/lib/languages/php";
 import python from "highlight.js/lib/languages/python";
 import r from "highlight.js/lib/languages/r";
@@ -31,7 +34,7 @@ import xml from "highlight.js/lib/languages/xml";
 import yaml from "highlight.js/lib/languages/yaml";
 
 const ALL = {
-  bash, c, cpp, csharp, css, diff, dockerfile, go, ini, java, javascript, json, kotlin, latex, lua, makefile, markdown, php, python, r,
+  bash, c, cpp, csharp, css, diff, dockerfile, go, ini, java, javascript, json, kotlin, latex, lua, makefile, php, python, r,
   ruby, rust, shell, sql, swift, typescript, xml, yaml,
 };
 for (const [name, language] of Object.entries(ALL)) hljs.registerLanguage(name, language);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { Blocks, type Block } from "./blocks";
+import { escaped } from "./escape";
 import { lex } from "./syntax";
 
 const whole = (text: string) => new Blocks().of(text, false);
@@ -54,6 +55,12 @@ describe("blocks", () => {
 
   it("know a link whose address comes last", () => {
     expect(html("See [it][1].\n\n[1]: https://example.org")).toContain('href="https://example.org"');
+  });
+
+  it.each(["[", "<", "a@", "\\(", "**a", "_a_", "~~a ", "<a ", "a  \n", "http://a.a "])("show a paragraph without end as it is: %j", (unit) => {
+    const text = unit.repeat(200_000 / unit.length);
+    expect(html(text).replace(/\s*<\/p>\n$/, "") === `<p>${escaped(text.trimEnd())}`).toBe(true);
+    expect(html(`${text.slice(0, 4000).trimEnd()}\n\n**after** it`)).toContain("<strong>after</strong>");
   });
 
   it("show what is nested without end as it is", () => {

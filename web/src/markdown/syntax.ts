@@ -1,6 +1,6 @@
 /** Markdown as models write it: GitHub's, with maths, and without HTML. What comes out is not yet sanitised. */
 
-import { Marked, type Token, type Tokens } from "marked";
+import { Lexer, Marked, type Token, type Tokens } from "marked";
 
 import { escaped } from "./escape";
 import { maths } from "./mathsSyntax";
@@ -10,6 +10,20 @@ const LOWERED = 2;
 const DEEPEST = 6;
 /** Tags that only shape words. They pass where they have no attributes; all other HTML is shown as it was written. */
 const PLAIN_TAGS = /&lt;(\/?)(br|b|del|details|em|i|ins|kbd|mark|p|s|small|strong|sub|summary|sup|u)\s*\/?&gt;/gi;
+
+/**
+ * Characters. A longer paragraph is shown as it is: looking for marks takes time with the square of its
+ * length, and nobody writes one like it.
+ */
+export const LONGEST_PARAGRAPH = 10_000;
+
+class PatientLexer extends Lexer {
+  override inlineTokens(text: string, tokens: Token[] = []): Token[] {
+    if (text.length <= LONGEST_PARAGRAPH) return super.inlineTokens(text, tokens);
+    tokens.push({ type: "escape", raw: text, text: escaped(text) });
+    return tokens;
+  }
+}
 
 const marked = new Marked({
   gfm: true,
@@ -36,7 +50,7 @@ const marked = new Marked({
 });
 
 /** Return the blocks of a text; their `raw`s joined are the text again. */
-export const lex = (text: string): Token[] => marked.lexer(text);
+export const lex = (text: string): Token[] => new PatientLexer({ ...marked.defaults }).lex(text);
 
 /** Return blocks as HTML; what `sanitise` hasn't seen must not be shown. */
 export const htmlOf = (tokens: Token[]): string => marked.parser(tokens);

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Response
 
@@ -14,6 +16,7 @@ from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, shows
 
 router = APIRouter(prefix="/fireside/v1", tags=["memories"], dependencies=[needs("chat")])
+T = TypeVar("T")
 
 
 class WantedMemory(Value, frozen=True):
@@ -50,16 +53,28 @@ def remember(app: Fireside, wanted: Annotated[WantedMemory, body(WantedMemory)])
 
 
 @router.patch("/memories/{memory_id}", **shows(Memory, takes=WantedMemory))
-def change(app: Fireside, memory_id: str, wanted: Annotated[WantedMemory, body(WantedMemory)]) -> Response:
+async def change(
+    app: Fireside, memory_id: str, wanted: Annotated[WantedMemory, body(WantedMemory)]
+) -> Response:
     """Change a memory; conversations that were given the old text are given it no more."""
-    return answer(app.store.memory.edit(memory_id, wanted.said()))
+    memory = app.store.memory
+    return answer(await _unread(app, memory_id, lambda: memory.edit(memory_id, wanted.said())))
 
 
 @router.delete("/memories/{memory_id}", **shows(None, 204))
-def forget(app: Fireside, memory_id: str) -> Response:
+async def forget(app: Fireside, memory_id: str) -> Response:
     """Forget a memory, in every conversation that was given it too."""
-    app.store.memory.remove(memory_id)
+    await _unread(app, memory_id, lambda: app.store.memory.remove(memory_id))
     return Response(status_code=204)
+
+
+async def _unread(app: App, memory_id: str, change: Callable[[], T]) -> T:
+    """Change a memory, and keep nothing on the disk that models read where it was given."""
+    given_to = await asyncio.to_thread(app.store.memory.given_to, memory_id)
+    changed = await asyncio.to_thread(change)
+    for conversation_id in given_to:
+        await app.forget_what_was_read(conversation_id)
+    return changed
 
 
 def _memories(app: App) -> Memories:
