@@ -147,7 +147,7 @@ async def test_a_slow_load_with_progress_is_waited_for(model: ModelFile, setting
     slow = saying(
         "import sys, time, runpy\n"
         "for step in range(12): print('still reading', step, file=sys.stderr, flush=True); time.sleep(0.25)\n"
-        "sys.argv = ['child']; runpy.run_module('fireside.engines.llamacpp_child', run_name='__main__')"
+        "sys.argv = ['child']; runpy.run_module('fireside.engines.llamacpp_child', run_name='__main__', alter_sys=True)"
     )
     engine = await start(model, settings, command=slow, patience_s=2.0)
     assert engine.alive
@@ -162,7 +162,7 @@ async def test_a_missing_system_library_is_told_with_its_package(
     )
     without = saying(
         f"import sys, runpy; sys.path.insert(0, {str(tmp_path)!r})\n"
-        "runpy.run_module('fireside.engines.llamacpp_child', run_name='__main__')"
+        "runpy.run_module('fireside.engines.llamacpp_child', run_name='__main__', alter_sys=True)"
     )
     with pytest.raises(EngineUnavailable, match=r"libgomp\.so\.1") as raised:
         await start(model, settings, command=without)

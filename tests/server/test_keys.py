@@ -43,7 +43,17 @@ OTHER_ENVELOPES = ("/api/", "/v1/messages")
 def test_nothing_becomes_open_by_the_way() -> None:
     health = {("GET", "/health"), ("GET", "/health/live"), ("GET", "/health/ready")}
     probed = {("GET", "/"), ("HEAD", "/"), ("GET", "/api/version"), ("HEAD", "/api/version")}
-    assert health | probed | {("POST", "/fireside/v1/sessions")} == OPEN
+    files = (
+        "manifest.webmanifest",
+        "sw.js",
+        "favicon.ico",
+        "licences.md",
+        "icon.svg",
+        "icon-{name}",
+        "assets/{name}",
+    )
+    page = {("GET", f"/{name}") for name in files}
+    assert health | probed | page | {("POST", "/fireside/v1/sessions")} == OPEN
 
 
 async def test_what_ollamas_programs_probe_tells_nothing_of_this_server(place: Place) -> None:
