@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from browsing import (
     LONG,
+    PATIENCE_MS,
     SHORT,
     STORY,
     answered,
@@ -32,8 +33,7 @@ FRUITS = "Name five fruits as a list."
 def test_an_answer_grows_as_markdown_and_is_what_the_server_keeps(served: Served, visit: Visiting) -> None:
     page = visit(served)
     ask(page, FRUITS)
-    growing = begun(page)
-    expect(growing.get_by_role("listitem").first).to_be_visible()
+    expect(replies(page).last.get_by_role("listitem").first).to_be_visible(timeout=PATIENCE_MS)
     reply = answered(page)
     said = text_of(kept(served, page)[-1])
     assert len(said) > 20

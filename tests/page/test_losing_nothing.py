@@ -52,7 +52,7 @@ def test_what_is_typed_is_kept_for_each_chat_over_a_reload(served: Served, visit
 
 
 def test_an_answer_goes_on_over_a_reload(served: Served, visit: Visiting) -> None:
-    page = visit(served, f"#/c/{served.new_conversation(defaults={'sampling': {'max_tokens': 150}})}")
+    page = visit(served, f"#/c/{served.new_conversation(defaults={'sampling': {'max_tokens': 250}})}")
     ask(page, STORY)
     begun(page)
     page.reload()
@@ -80,6 +80,7 @@ def test_an_answer_outlives_a_network_that_was_away(
     served: Served, visit: Visiting, context: BrowserContext
 ) -> None:
     page = visit(served, f"#/c/{served.new_conversation(defaults=SHORT)}")
+    expect(page.get_by_role("heading", name="What is on your mind?")).to_be_visible()
     context.set_offline(True)
     box(page).fill("Are you there?")
     page.get_by_role("button", name="Send").click()
