@@ -147,7 +147,8 @@ async def test_a_slow_load_with_progress_is_waited_for(model: ModelFile, setting
     slow = saying(
         "import sys, time, runpy\n"
         "for step in range(12): print('still reading', step, file=sys.stderr, flush=True); time.sleep(0.25)\n"
-        "sys.argv = ['child']; runpy.run_module('fireside.engines.llamacpp_child', run_name='__main__', alter_sys=True)"
+        "sys.argv = ['child']\n"
+        "runpy.run_module('fireside.engines.llamacpp_child', run_name='__main__', alter_sys=True)"
     )
     engine = await start(model, settings, command=slow, patience_s=2.0)
     assert engine.alive
