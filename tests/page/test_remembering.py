@@ -60,6 +60,7 @@ def test_what_is_remembered_is_given_shown_and_forgotten(served: Served, visit: 
     page.get_by_role("textbox", name="Something to remember").fill("I like tea.")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Forget: I like tea.").click()
+    expect(page.get_by_role("button", name="Forget: I like tea.")).to_have_count(0)
     page.get_by_role("button", name="Undo").last.click()
     expect(page.get_by_role("button", name="Forget: I like tea.")).to_be_visible()
 
