@@ -48,10 +48,10 @@ from fireside.settings import Settings
 
 COMMAND = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_child")
 PATIENCE_S = 60.0
-TILE_ROWS = 64
-"""From this many tokens at once llama.cpp's CPU attention takes another path (`flash_attn_ext_tiled`
-in ggml-cpu/ops.cpp), whose rounding differs: a prompt's last token is kept out of it by being read
-alone, so that a seed gives the same reply whether the prompt was read now or before."""
+READ_TOGETHER = 1
+"""Where more tokens than this are unread, the prompt's last one is read alone: several at once are
+multiplied by other kernels (ggml-cpu), whose rounding differs, and a seed gives the same reply
+whether the prompt was read now or before."""
 SAVING_S = 20.0
 """for saving what is held before the engine ends"""
 SPELLED = 10_000
@@ -274,7 +274,7 @@ class LlamaCppEngine:
             for notice in taken.notices:
                 yield notice
             unread = self._keeper.unread(prompt) if use.slot is None else len(prompt) - use.read
-            if max_tokens == 0 or unread >= TILE_ROWS:
+            if max_tokens == 0 or unread > READ_TOGETHER:
                 to_read = prompt if max_tokens == 0 else prompt[:-1]
                 asked = _completion(to_read, sampling, 0, use.slot)
                 async with aclosing(self._wire.stream(asked, use.pieces)) as events:

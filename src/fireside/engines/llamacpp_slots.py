@@ -72,6 +72,7 @@ def state_key(model: ModelFile, settings: Settings, build: str) -> str:
         "slots": settings.slots,
         "unified": False,
         "cache_types": ("f16", "f16"),
+        "flash_attention": "on graphics processors",
         "adapters": (),
     }
     return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16).hexdigest()
