@@ -19,9 +19,12 @@ SAMPLING = {"sampling_temperature": 0, "sampling_max_tokens": 48}
 """What a model says must not be left to chance, nor take long."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium as the system has it; `FIRESIDE_TEST_CHROMIUM` names another."""
+    """Chromium as the system has it; `FIRESIDE_TEST_CHROMIUM` names another.
+
+    Playwright keeps an event loop running in this thread: it must have ended before the tests of others.
+    """
     found = os.environ.get("FIRESIDE_TEST_CHROMIUM") or shutil.which("chromium")
     if not found:
         pytest.skip("no chromium here: `apt-get install chromium` brings what the page is tested in")

@@ -150,7 +150,9 @@ def test_a_file_that_holds_no_chats_is_told(served: Served, visit: Visiting) -> 
     page = visit(served)
     before = served.get("/status")["conversations"]
     bring(page, "notes.json", b'{"not": "chats"}')
-    expect(page.get_by_role("status").filter(has_text="notes.json").first).to_be_visible()
+    expect(
+        page.get_by_role("status").filter(has_text="the file holds no conversations").first
+    ).to_be_visible()
     assert served.get("/status")["conversations"] == before
 
 
