@@ -77,8 +77,9 @@ OPEN = """
 ([address, last]) => new Promise((done) => {
     const begun = performance.now();
     const look = () => {
-        const found = document.querySelector("article .prose");
-        if (!found || !document.body.innerText.includes(last)) return requestAnimationFrame(look);
+        // Only the newest message is read: the text of the whole page would be a part of what is measured.
+        const found = [...document.querySelectorAll("article .prose")].at(-1);
+        if (!found?.textContent.includes(last)) return requestAnimationFrame(look);
         requestAnimationFrame(() => setTimeout(() => done(performance.now() - begun)));
     };
     location.hash = address;

@@ -17,7 +17,7 @@ import pytest
 from fireside.settings import Home
 
 Fireside = Callable[..., subprocess.CompletedProcess[str]]
-LONG = "Count from one to five hundred, in words, without leaving any number out."
+LONG = "Tell me a long story about a lighthouse keeper and the sea."
 
 
 def _asked(fireside: Fireside, *arguments: object, given: str = "") -> Any:
@@ -61,7 +61,7 @@ def test_ctrl_c_stops_the_reply_at_the_server(fireside: Fireside) -> None:
     _out, err = running.communicate(timeout=60)
     assert running.returncode == 130
     assert b"Traceback" not in err
-    tree = json.loads(fireside("chats", "show", "count from one", "--json").stdout)
+    tree = json.loads(fireside("chats", "show", "tell me a long", "--json").stdout)
     assert tree["messages"][-1]["status"] == "stopped"
 
 

@@ -16,10 +16,11 @@ from fireside.client.routes import connected
 from fireside.conversations import ReplyStatus
 from fireside.errors import BadRequest, Conflict, EmptyMessage
 from fireside.events import Failed, Text
+from fireside.messages import Defaults, Sampling
 from fireside.settings import Home
 from starting import end_server
 
-LONG = "Count from one to five hundred, in words, without leaving any number out."
+LONG = "Tell me a long story about a lighthouse keeper and the sea."
 
 
 async def test_a_chat_remembers_what_was_said(shared_home: Home) -> None:
@@ -143,7 +144,8 @@ def test_ctrl_c_in_a_program_stops_the_reply(shared_home: Home, tmp_path: Path) 
 
 async def test_a_killed_server_costs_the_reply_its_end_and_nothing_else(home: Home) -> None:
     async with connected(home) as client:
-        conversation = await client.create_conversation()
+        greedy = Defaults(sampling=Sampling(temperature=0))
+        conversation = await client.create_conversation(defaults=greedy)
         sent = await client.send(conversation.id, LONG)
         said, stored, events = "", "", []
         async for event in client.events(sent.reply.id):

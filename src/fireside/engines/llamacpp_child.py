@@ -137,7 +137,7 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     # With n_ctx given it never shrinks the context: it only decides how many layers a graphics
     # processor takes. On the CPU it changes nothing and costs a fifth of the load.
     params.fit_params = has_graphics
-    if not has_graphics:
+    if not has_graphics and not task.pooling:
         # Long conversations are read and written twice as fast without (docs/decisions/0008-engine-child.md).
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     # The level at which it says how many layers went to the graphics processor.
