@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,9 @@ $$\\int_0^1 x^2 dx$$
 
 <details><summary>More</summary>hidden words</details>
 """
+
+
+PRESSES = 5
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +126,17 @@ def test_every_view_is_accessible(look: Page, served: Served, chat: str) -> None
     assert {view: lines for view, lines in found.items() if lines} == {}
 
 
+def open_by(keys: str, look: Page) -> None:
+    """Press until a dialog opens: a key that comes while the one before it still closes is not heard."""
+    dialog = look.get_by_role("dialog")
+    for _ in range(PRESSES):
+        look.keyboard.press(keys)
+        with contextlib.suppress(AssertionError):
+            expect(dialog).to_be_visible(timeout=3_000)
+            return
+    expect(dialog).to_be_visible()
+
+
 def test_every_dialog_is_accessible(look: Page, served: Served, chat: str) -> None:
     look.goto(f"{served.runtime.address}/#/c/{chat}")
     expect(replies(look)).to_have_count(2)
@@ -135,8 +150,7 @@ def test_every_dialog_is_accessible(look: Page, served: Served, chat: str) -> No
         look.keyboard.press("Escape")
         expect(look.get_by_role("dialog")).to_have_count(0)
     for keys in ("Control+k", "Control+/"):
-        look.keyboard.press(keys)
-        expect(look.get_by_role("dialog")).to_be_visible()
+        open_by(keys, look)
         found[keys] = faults(look)
         look.keyboard.press("Escape")
         expect(look.get_by_role("dialog")).to_have_count(0)
