@@ -18,7 +18,7 @@ from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
-from fireside.engines.registry import find_engine, find_key
+from fireside.engines.registry import starter, state_keys
 from fireside.errors import (
     BadReference,
     Conflict,
@@ -46,7 +46,6 @@ from fireside.warmth import Forecast, Speeds
 MESSAGE_BYTES = 4_000_000
 UPLOAD = "import-"
 """how files begin that hold an import while it is read"""
-ENGINE = "llamacpp"
 SEEDS = 2**32 - 1
 
 
@@ -70,7 +69,7 @@ class App:
         self.metrics = Metrics()
         self.files = ModelFiles(self.library, settings)
         self.speeds = Speeds(home.speeds_file)
-        self.forecast = Forecast(engines, snapshots, self.speeds, find_key(ENGINE, settings))
+        self.forecast = Forecast(engines, snapshots, self.speeds, state_keys(settings))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
         parts = Parts(self.files, engines, assembler)
@@ -84,7 +83,7 @@ class App:
         for upload in home.data.glob(f"{UPLOAD}*"):
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
-        engines = engines or Engines(find_engine(ENGINE, snapshots), settings)
+        engines = engines or Engines(starter(snapshots), settings)
         return cls(settings, home, store, engines, snapshots)
 
     async def aclose(self) -> None:

@@ -15,6 +15,11 @@ Pooling = Literal["mean", "cls", "last", "rank"]
 single number that ranks it; a model that writes does none of it"""
 Purpose = Literal["chat", "embedding", "ranking"]
 Place = Literal["here", "elsewhere"]
+EngineName = Literal["llamacpp", "transformers", "remote"]
+WeightsFormat = Literal["gguf", "safetensors"]
+"""how weights are written, so which library a model needs: llama.cpp, or PyTorch with transformers"""
+TunedFor = Literal["instruct", "base"]
+"""what a model was trained for: to follow instructions in a dialogue, or to go on with a text"""
 
 
 class ModelCard(msgspec.Struct, frozen=True):
@@ -42,6 +47,21 @@ class ModelCard(msgspec.Struct, frozen=True):
     """whether one can choose that it thinks before it answers"""
     place: Place = "here"
     """where it computes, so where what is said goes: this machine, or another one"""
+    engine: EngineName = "llamacpp"
+    weights: WeightsFormat | None = "gguf"
+    """None for one that another server has"""
+    tuned_for: TunedFor | None = None
+    tokenizer: str | None = None
+    sees: bool | None = None
+    """whether pictures reach it"""
+    takes_tools: bool | None = None
+    """whether its template knows calls of functions"""
+    revision: str | None = None
+    """of the repository that it was fetched from"""
+    terms: str | None = None
+    """what its licence asks or forbids, in plain words, or where its terms are; shown before its first use"""
+    needs_trust: bool = False
+    """whether code that its folder brings would have to run, and nobody has allowed that yet"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False

@@ -45,6 +45,8 @@ class ModelFiles:
             pooling=weights.pooling,
             cache_token_bytes=weights.dimensions.cache_token_bytes,
             batch_token_bytes=weights.dimensions.batch_token_bytes,
+            engine=weights.engine,
+            size_bytes=weights.size_bytes,
         )
 
 

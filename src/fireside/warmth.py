@@ -96,7 +96,7 @@ class Forecast:
     """Tells the warmth of conversations. `key` is what snapshots of a model have today."""
 
     def __init__(
-        self, engines: Engines, snapshots: Saved, speeds: Speeds, key: Callable[[ModelFile], str]
+        self, engines: Engines, snapshots: Saved, speeds: Speeds, key: Callable[[ModelFile], str | None]
     ) -> None:
         self._engines = engines
         self._snapshots = snapshots

@@ -5,21 +5,20 @@ A command's module is imported when it is asked for, and what is slow (the clien
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from collections.abc import Mapping
 
 import click
 
 from fireside import __version__
 from fireside.cli.flags import refuse_misplaced, with_chat_flags
 from fireside.cli.languages import _
+from fireside.cli.lazily import Commands, LazyGroup
 from fireside.cli.options import ChatOptions
 from fireside.cli.running import INTERRUPTED
 from fireside.errors import FiresideError
 
-COMMANDS: Mapping[str, tuple[str, str]] = {
+COMMANDS: Commands = {
     "ask": ("fireside.cli.ask:ask", _("Ask one question and print the reply.")),
     "chats": ("fireside.cli.chats:chats", _("List, search, export, import and delete chats.")),
     "personas": ("fireside.cli.personas:personas", _("List, show, create, edit and remove personas.")),
@@ -33,30 +32,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "backup": ("fireside.cli.server:backup", _("Write everything that was said into one file.")),
     "restore": ("fireside.cli.server:restore", _("Put a backup in the place of the conversations.")),
 }
-"""Each command's place and what it does, so that the help needs none of them."""
-
-
-class _Commands(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        place, does = COMMANDS[cmd_name]
-        module, _colon, name = place.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), name)
-        command.help = command.help or does
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section(_("Commands")):
-            formatter.write_dl([(name, does) for name, (_place, does) in COMMANDS.items()])
 
 
 @click.group(
     "fireside",
-    cls=_Commands,
+    cls=LazyGroup,
+    table=COMMANDS,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help=_("Talk with a language model that runs on your own machine. Without a command, the chat begins."),

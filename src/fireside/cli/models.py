@@ -10,6 +10,7 @@ import click
 from fireside.cli.asking import confirm
 from fireside.cli.flags import json_flag, list_unless_asked, yes_flag
 from fireside.cli.languages import _
+from fireside.cli.lazily import Commands, LazyGroup
 from fireside.cli.running import run
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
 reference_argument = click.argument("reference", metavar="REF")
 
 
-@click.group("models", invoke_without_command=True)
+MORE: Commands = {}
+
+
+@click.group("models", invoke_without_command=True, cls=LazyGroup, table=MORE)
 @json_flag
 @click.pass_context
 def models(context: click.Context, json: bool) -> None:

@@ -34,7 +34,7 @@ class Need(msgspec.Struct, frozen=True):
 def need_of(model: ModelFile, slots: int) -> Need | None:
     """Return what `model` takes with `slots` conversations at once; None where its file can't be read."""
     try:
-        weights = model.path.stat().st_size
+        weights = model.size_bytes or model.path.stat().st_size
     except OSError:
         return None
     reads_whole_texts = model.pooling not in (None, "last")

@@ -148,7 +148,7 @@ async def _hear(
     child: Child, model: ModelFile, patience_s: float, progress: LoadProgress | None
 ) -> tuple[Prepared, Listening]:
     try:
-        size_bytes = model.path.stat().st_size
+        size_bytes = model.size_bytes or model.path.stat().st_size
     except OSError as error:
         raise ModelDamaged(
             f"{model.path} can't be read: {error.strerror}", hint="check that the file is there"

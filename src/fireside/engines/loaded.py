@@ -67,4 +67,5 @@ class Loaded:
             queued=len(line),
             expected_wait_s=0.0 if self.free > 0 else line.expected_s(len(line) + 1, self.slots),
             unloads_in_s=max(0.0, idle_since + self.idle_s - now_s),
+            place=info.place,
         )

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from fireside.cards import Pooling
+from fireside.cards import EngineName, Place, Pooling
 from fireside.messages import Message, Sampling
 
 
@@ -28,6 +28,9 @@ class ModelFile(msgspec.Struct, frozen=True):
     """of memory for each token of a conversation"""
     batch_token_bytes: int = 0
     """of memory for each token that is read at once"""
+    engine: EngineName = "llamacpp"
+    size_bytes: int | None = None
+    """of all its weights together, where they are more than the file at `path`"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -52,6 +55,9 @@ class EngineInfo(msgspec.Struct, frozen=True):
     cuttable: bool = True
     """whether what it has read can be cut to any beginning; a sliding window or a recurrent memory can't be:
     they go on from their end, or from a checkpoint that the engine made"""
+    place: Place = "here"
+    counts: Literal["exact", "estimated"] = "exact"
+    """whether its tokens are counted by the model's own tokenizer"""
 
 
 class Reading(msgspec.Struct, frozen=True):

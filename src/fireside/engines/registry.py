@@ -23,11 +23,20 @@ KEYS = {
 """For engines whose states can be saved: what tells the states of a model, as it is today, from others."""
 
 
-def find_engine(name: str, vault: Vault | None = None) -> StartEngine:
-    """Return the start function of the engine called `name`; EngineUnavailable where there is none.
+def starter(vault: Vault | None = None) -> StartEngine:
+    """Return what starts a model in the engine that it needs.
 
-    What its engines read for conversations is kept in `vault`.
+    What engines read for conversations is kept in `vault`.
     """
+
+    async def start(model: ModelFile, settings: Settings, progress: LoadProgress | None) -> Engine:
+        return await find_engine(model.engine, vault)(model, settings, progress)
+
+    return start
+
+
+def find_engine(name: str, vault: Vault | None = None) -> StartEngine:
+    """Return the start function of the engine called `name`; EngineUnavailable where there is none."""
     if name not in ENGINES:
         raise EngineUnavailable(
             f"there is no engine called {name!r}", hint=f"the engines are: {', '.join(sorted(ENGINES))}"
@@ -35,10 +44,16 @@ def find_engine(name: str, vault: Vault | None = None) -> StartEngine:
     return functools.partial(_named(ENGINES[name]), vault=vault)
 
 
-def find_key(name: str, settings: Settings) -> Callable[[ModelFile], str]:
-    """Return what tells the key that the engine called `name` gives to states of a model."""
-    key: Callable[[ModelFile, Settings], str] = _named(KEYS[name])
-    return lambda model: key(model, settings)
+def state_keys(settings: Settings) -> Callable[[ModelFile], str | None]:
+    """Return what tells the key that states of a model have today; None where its engine saves none."""
+
+    def key(model: ModelFile) -> str | None:
+        if model.engine not in KEYS:
+            return None
+        key_today: Callable[[ModelFile, Settings], str] = _named(KEYS[model.engine])
+        return key_today(model, settings)
+
+    return key
 
 
 def _named(place: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from fireside.cards import ModelCard, Pooling
+from fireside.cards import EngineName, ModelCard, Pooling
 from fireside.errors import Conflict, ModelNotFound
 from fireside.models.dimensions import Dimensions
 from fireside.models.gguf import read_header
@@ -29,6 +29,9 @@ class Weights(msgspec.Struct, frozen=True):
     has_template: bool
     pooling: Pooling | None
     dimensions: Dimensions
+    engine: EngineName = "llamacpp"
+    size_bytes: int | None = None
+    """of all its files together, where they are several"""
 
 
 class _Fetching:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from fireside.cards import ModelCard, purpose_of
+from fireside.cards import ModelCard
 from fireside.errors import Conflict
-from fireside.models.gguf import read_header
+from fireside.models.inspection import inspect
 from fireside.models.sources import Progress
 
 
@@ -19,28 +19,7 @@ class FileSource:
         return ()
 
     def card(self, name: str) -> ModelCard:
-        path = Path(name)
-        header = read_header(path)
-        purpose = purpose_of(header.pooling)
-        return ModelCard(
-            reference=f"file:{name}",
-            name=header.name or path.stem,
-            origin=f"a file of this machine: {name}",
-            licence=header.licence,
-            size_bytes=header.size_bytes,
-            installed=True,
-            path=name,
-            architecture=header.architecture,
-            parameters=header.parameters,
-            quantization=header.quantization,
-            context_length=header.context_length,
-            has_template=header.has_template,
-            pooling=header.pooling,
-            purpose=purpose,
-            embedding_length=header.embedding_length if purpose == "embedding" else None,
-            reasons=header.reasons,
-            languages=header.languages,
-        )
+        return inspect(Path(name), reference=f"file:{name}", origin=f"a file of this machine: {name}")
 
     async def fetch(self, name: str, progress: Progress) -> None:
         """Check that the file is there; there is nothing to bring."""
