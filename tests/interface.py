@@ -27,8 +27,7 @@ async def interface(
     """Give a client of the whole interface; what is asked of the model, `engine` answers."""
     settings = Settings(model=f"file:{weights}")
     engines = Engines(ScriptedStart(lambda model: engine), settings)
-    app = App.open(settings, Home(home, home), engines)
-    app.library = library or app.library
+    app = App.open(settings, Home(home, home), engines, library)
     asgi = build(app, Runtime(1, ADDRESS, "the-token", "0", "serve"), Activity(), lambda: None)
     transport = httpx.ASGITransport(asgi, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=ADDRESS) as client:

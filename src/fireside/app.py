@@ -13,25 +13,20 @@ from msgspec import UNSET, UnsetType
 
 from fireside.ahead import Ahead
 from fireside.assembly import Assembler
-from fireside.cards import ModelCard
+from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
 from fireside.engines.registry import starter, state_keys
 from fireside.errors import (
-    BadReference,
     Conflict,
     EmptyMessage,
     FiresideError,
-    ModelDamaged,
-    ModelNotFound,
-    NoChat,
-    NoTemplate,
     TooLarge,
 )
 from fireside.memory.snapshots import Snapshots
-from fireside.messages import Defaults, Message, PromptFormat, Role, Sampling, said
+from fireside.messages import Defaults, Message, Role, Sampling, said
 from fireside.metrics import Metrics
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
@@ -56,15 +51,22 @@ class App:
     """
 
     def __init__(
-        self, settings: Settings, home: Home, store: Store, engines: Engines, snapshots: Snapshots
+        self,
+        settings: Settings,
+        home: Home,
+        store: Store,
+        engines: Engines,
+        snapshots: Snapshots,
+        library: Library,
     ) -> None:
         self.settings = settings
         self.home = home
         self.store = store
         self.temporary = Store.in_memory()
-        self.library = Library(home.models, os.environ)
+        self.library = library
         self.personas = Personas(home.personas)
         self.engines = engines
+        self.catalogue = Catalogue(library, engines, settings)
         self.snapshots = snapshots
         self.metrics = Metrics()
         self.files = ModelFiles(self.library, settings)
@@ -76,7 +78,13 @@ class App:
         self.replies = Replies(parts, ended=self._count, stored=self.ahead.ended)
 
     @classmethod
-    def open(cls, settings: Settings, home: Home, engines: Engines | None = None) -> App:
+    def open(
+        cls,
+        settings: Settings,
+        home: Home,
+        engines: Engines | None = None,
+        library: Library | None = None,
+    ) -> App:
         """Open the store and mark as interrupted what an earlier server left unfinished."""
         store = Store.open(home.database(settings), home.backups)
         store.interrupt_unfinished()
@@ -84,7 +92,8 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(starter(snapshots), settings)
-        return cls(settings, home, store, engines, snapshots)
+        library = library or Library(home.models, os.environ)
+        return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:
         """Interrupt what still runs, end the engines (which save what they hold), close the stores."""
@@ -199,38 +208,6 @@ class App:
             resolved = resolved.merged(defaults)
         return resolved
 
-    # -- models
-
-    def models(self) -> tuple[ModelCard, ...]:
-        """Return the installed models and those of the settings, with what is loaded marked."""
-        cards = {card.reference: card for card in self.library.installed()}
-        default = self.library.card(self.settings.model)
-        loaded = {status.model for status in self.engines.statuses()}
-        cards.setdefault(default.reference, default)
-        if self.settings.embedding_model:
-            # What is wrong with it is told to those who ask for embeddings, not to those who chat.
-            with contextlib.suppress(BadReference, ModelNotFound, ModelDamaged):
-                embedding = self.library.card(self.settings.embedding_model)
-                cards.setdefault(embedding.reference, embedding)
-        return tuple(
-            msgspec.structs.replace(
-                card, loaded=card.reference in loaded, is_default=card.reference == default.reference
-            )
-            for card in cards.values()
-        )
-
-    def model(self, reference: str) -> ModelCard:
-        """Return the card of one model, installed or known."""
-        card = self.library.card(reference)
-        return next((known for known in self.models() if known.reference == card.reference), card)
-
-    async def remove_model(self, reference: str) -> None:
-        """Remove an installed model's file; Conflict while an engine has it loaded and in use."""
-        card = await asyncio.to_thread(self.library.card, reference)
-        if any(status.users for status in self.engines.statuses() if status.model == card.reference):
-            raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
-        await asyncio.to_thread(self.library.remove, reference)
-
     # -- turns
 
     async def post(
@@ -342,31 +319,11 @@ class App:
     async def _ready_to_answer(self, conversation: Defaults, over: Defaults) -> Defaults:
         """Return resolved defaults with a seed; refuse early what can't be answered."""
         resolved = self.resolve(conversation, over)
-        card = await asyncio.to_thread(self.library.card, resolved.model or "")
-        check_writes(card)
-        resolved = card.defaults.merged(resolved)
-        if card.has_template is False and resolved.format is not PromptFormat.TRANSCRIPT:
-            raise NoTemplate(
-                f"{card.reference} has no chat template: it was not made for dialogues",
-                hint="use the format `transcript`, or an instruct model",
-                param="format",
-            )
+        resolved = await asyncio.to_thread(self.catalogue.ready_to_answer, resolved)
         if resolved.sampling.seed is None:
             sampling = msgspec.structs.replace(resolved.sampling, seed=secrets.randbelow(SEEDS))
             resolved = msgspec.structs.replace(resolved, sampling=sampling)
-        return msgspec.structs.replace(resolved, model=card.reference)
-
-
-def check_writes(card: ModelCard) -> None:
-    """Raise NoChat for a model that can't write."""
-    if card.purpose == "chat":
-        return
-    does = "makes embeddings" if card.purpose == "embedding" else "ranks what a search found"
-    raise NoChat(
-        f"{card.name} {does}: it can't write",
-        hint="choose a model for chat; embeddings are made at /v1/embeddings and /api/embed",
-        param="model",
-    )
+        return resolved
 
 
 def _named_by(message: StoredMessage) -> Defaults:

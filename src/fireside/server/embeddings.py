@@ -89,7 +89,7 @@ async def embedding_model(app: App, name: str | None, dimensions: int | None) ->
 
 
 def _what_would(app: App) -> str:
-    here = ", ".join(card.name for card in app.models() if card.purpose == "embedding")
+    here = ", ".join(card.name for card in app.catalogue.cards() if card.purpose == "embedding")
     if here:
         return f"name an embedding model; here are: {here}"
     return "name an embedding model's file as `embedding_model` in the settings"

@@ -10,7 +10,8 @@ from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 
-from fireside.app import App, check_writes
+from fireside.app import App
+from fireside.catalogue import check_writes
 from fireside.engines.protocol import Engine, EngineInfo
 from fireside.errors import EngineError, ModelNotFound
 from fireside.metrics import Heard, Metrics
@@ -28,7 +29,7 @@ def reference_of(app: App, name: str | None) -> str:
         return app.settings.model
     asked = str(name)
     plain = slug(asked.removesuffix(":latest"))
-    cards = app.models()
+    cards = app.catalogue.cards()
     for card in cards:
         names = (card.reference, card.name, card.reference.partition(":")[2])
         if asked == card.reference or plain in map(slug, names):

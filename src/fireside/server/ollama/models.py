@@ -54,7 +54,7 @@ def version() -> Response:
 @router.get("/tags", **shows(Tags))
 def tags(app: Fireside) -> Response:
     """List the models that are here."""
-    return answer(Tags(tuple(map(_tag, app.models()))))
+    return answer(Tags(tuple(map(_tag, app.catalogue.cards()))))
 
 
 def _tag(card: ModelCard) -> Tag:
@@ -87,7 +87,7 @@ def _capabilities(card: ModelCard) -> tuple[str, ...]:
 
 
 def _card(app: App, name: str) -> ModelCard:
-    return app.model(reference_of(app, name))
+    return app.catalogue.card(reference_of(app, name))
 
 
 def _parameters(card: ModelCard) -> list[str]:
@@ -118,7 +118,7 @@ def processes(app: Fireside) -> Response:
 
 
 def _loaded(app: App, status: EngineStatus) -> Loaded:
-    card = app.model(status.model)
+    card = app.catalogue.card(status.model)
     size = status.resident_bytes or card.size_bytes
     return Loaded(
         name=tagged(card),

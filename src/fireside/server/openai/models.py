@@ -48,7 +48,7 @@ def listing(
 ) -> Response:
     """List the models that are here. None is loaded for it."""
     if version is not None:
-        return answer(anthropic.page(app.models(), limit, after_id, before_id))
+        return answer(anthropic.page(app.catalogue.cards(), limit, after_id, before_id))
     for name, given in (("limit", limit), ("after_id", after_id), ("before_id", before_id), ("beta", beta)):
         if given is not None:
             raise BadRequest(
@@ -56,13 +56,13 @@ def listing(
                 hint="leave it out; pages are for clients that send `anthropic-version`",
                 param=name,
             )
-    return answer(ModelObjects(tuple(_shown(card, card.name) for card in app.models())))
+    return answer(ModelObjects(tuple(_shown(card, card.name) for card in app.catalogue.cards())))
 
 
 @router.get("/models/{name:path}", **shows(ModelObject))
 def show(app: Fireside, name: str, version: AnthropicVersion = None, beta: Cursor = None) -> Response:
     """Show one model."""
-    card = app.model(reference_of(app, name))
+    card = app.catalogue.card(reference_of(app, name))
     return answer(anthropic.described(card, name) if version is not None else _shown(card, name))
 
 

@@ -44,14 +44,14 @@ class PersonaSource(Value, frozen=True):
 @router.get("/models", dependencies=CHAT, **shows(Models))
 def listing(app: Fireside) -> Response:
     """List the models that are here, and the default one. None is loaded for it."""
-    return answer(Models(app.models()))
+    return answer(Models(app.catalogue.cards()))
 
 
 @router.get("/models/show", dependencies=CHAT, **shows(ModelCard))
 def show(app: Fireside, request: Request, reference: str) -> Response:
     """Show one model, installed or known."""
     guard_model(request, reference, fetches=False)
-    return answer(app.model(reference))
+    return answer(app.catalogue.card(reference))
 
 
 @router.post("/models/pull", dependencies=MODELS, **shows(Pulled, takes=Pull, media="text/event-stream"))
@@ -62,7 +62,7 @@ async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pul
 
     async def work(tell: Tell) -> Pulled:
         await app.library.ensure(wanted.reference, progress_to(tell))
-        return Pulled(await asyncio.to_thread(app.model, wanted.reference))
+        return Pulled(await asyncio.to_thread(app.catalogue.card, wanted.reference))
 
     return tell_progress(work)
 
@@ -70,7 +70,7 @@ async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pul
 @router.delete("/models", dependencies=MODELS, **shows(None, 204))
 async def remove(app: Fireside, reference: str) -> Response:
     """Remove a model that was fetched. Files outside of the models' folder are never touched."""
-    await app.remove_model(reference)
+    await app.catalogue.remove(reference)
     return Response(status_code=204)
 
 
