@@ -16,9 +16,10 @@ import msgspec
 
 from fireside.cards import Pooling
 from fireside.engines import machine
+from fireside.footprint import READ_AT_ONCE
 
-CPU_BATCH = 128
-"""Prompt tokens read at once. A closed connection is noticed between two batches: 256 took 1.7 s on
+CPU_BATCH = READ_AT_ONCE
+"""A closed connection is noticed between two batches: 256 took 1.7 s on
 one busy core, and reading is no slower with half of that (attention gets slow below 64)."""
 GRAPHICS_BATCH = 512
 

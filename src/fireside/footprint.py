@@ -1,0 +1,43 @@
+"""What a model takes of memory once it is loaded (docs/decisions/0008-engine-child.md)."""
+
+from __future__ import annotations
+
+import msgspec
+
+PROCESS_BYTES = 60 * 2**20
+"""the engine's own process, measured: 55–57 MiB without model, context and buffers"""
+MASK_BYTES = 2
+"""for each pair of a token that is read and one that it may look at"""
+READ_AT_ONCE = 128
+"""tokens that the engine reads at once on the CPU"""
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What a model takes once it is loaded, in bytes."""
+
+    weights: int
+    context: int
+    """the KV cache of all slots"""
+    rest: int
+    """buffers, and the process"""
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.context + self.rest
+
+
+def need(
+    *,
+    weights: int,
+    cache_slot_bytes: int,
+    batch_token_bytes: int,
+    context_length: int,
+    slots: int,
+    batch: int = READ_AT_ONCE,
+) -> Need:
+    """Return what is taken with `slots` conversations of `context_length` tokens at once."""
+    return Need(
+        weights=weights,
+        context=cache_slot_bytes * slots,
+        rest=PROCESS_BYTES + batch * (batch_token_bytes + MASK_BYTES * context_length),
+    )

@@ -1,0 +1,190 @@
+"""How fast a model will run on a machine, and whether it fits: from its dimensions and a few measurements.
+
+Two kinds of work are told apart. *Writing* takes one token at a time: every weight is fetched from memory and
+multiplied once, so a token takes whatever is slower, fetching or multiplying (the roofline of Williams,
+Waterman and Patterson, CACM 52(4), 2009). *Reading* takes many tokens at a time, so fetching hardly counts.
+Both also attend to what stands before, and spend a little on each layer and on each word they choose among.
+Every speed is a measurement of this machine with its own engine; see docs/decisions/0016-fit.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from fireside.footprint import need
+from fireside.models.demand import Demand
+from fireside.predictions import READ_TOKENS, TALKED_TOKENS, WORDS_PER_TOKEN, Basis, Prediction
+
+MULTIPLIED_LIKE = {
+    "F32": "F16",
+    "BF16": "F16",
+    "Q4_1": "Q4_0",
+    "Q5_0": "Q5_1",
+    "Q5_1": "Q4_1",
+    "IQ4_NL": "Q4_0",
+    "MXFP4": "Q4_0",
+    "Q2_K": "Q4_K",
+    "Q3_K": "Q4_K",
+    "Q5_K": "Q4_K",
+    "Q6_K": "Q5_K",
+    "IQ4_XS": "Q4_K",
+    "Q4_K": "Q8_0",
+    "Q4_0": "Q8_0",
+    "F16": "Q8_0",
+}
+"""For formats that weren't measured: which one stands for them."""
+CORRECTED_BY = (0.5, 2.0)
+"""A running correction is never less or more than this: beyond it, something else was measured."""
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """How many weights of one format a machine multiplies in a second."""
+
+    writing: float
+    """one token at a time, with the threads that write replies"""
+    reading: float
+    """many tokens at a time, with the threads that read prompts; for each of the tokens"""
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """What was measured of a machine, and what of it can be had now."""
+
+    rates: Mapping[str, Rate]
+    """by weight format"""
+    bandwidth_bytes_per_s: float
+    """at which the threads that write can fetch from memory"""
+    layer_s: float
+    """spent on each layer of each token besides its weights"""
+    vocabulary_s: float
+    """spent on each word that a token is chosen among"""
+    attention_s: float
+    """spent on each earlier token by each head value, writing"""
+    attention_reading_s: float
+    """the same, reading"""
+    cores: int
+    available_bytes: int | None = None
+    graphics_bytes: int | None = None
+    """of a graphics processor that the engine computes with; None without one"""
+    corrections: Mapping[str, float] = {}
+    """by weight format: how much faster models of it really were, over what was predicted"""
+    basis: Basis = "predicted"
+
+    def rate(self, kind: str) -> Rate:
+        """Return the rate of a format; of the one that is most like it where it wasn't measured."""
+        seen: set[str] = set()
+        while kind not in self.rates and kind not in seen:
+            seen.add(kind)
+            kind = MULTIPLIED_LIKE.get(kind, "Q4_K")
+        return self.rates.get(kind) or min(self.rates.values(), key=lambda rate: rate.writing)
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What one model has done here before; None where it hasn't."""
+
+    prompt_tokens_per_s: float | None = None
+    reply_tokens_per_s: float | None = None
+    resident_bytes: int | None = None
+    load_s: float | None = None
+
+
+UNMEASURED = Measured()
+
+
+def predict(
+    demand: Demand,
+    machine: Machine,
+    *,
+    context_length: int = 8192,
+    slots: int = 2,
+    measured: Measured = UNMEASURED,
+) -> Prediction:
+    """Return what the model takes and gives on `machine`, with `slots` conversations of `context_length`.
+
+    What it has done here before (`measured`) goes before what is reckoned.
+    """
+    context = min(context_length, demand.context_length or context_length)
+    reckoned = need(
+        weights=demand.size_bytes,
+        cache_slot_bytes=demand.cache_bytes(context),
+        batch_token_bytes=demand.dimensions.batch_token_bytes,
+        context_length=context,
+        slots=slots,
+    )
+    memory = reckoned.total
+    correction = _bounded(machine.corrections.get(demand.main_format, 1.0))
+    reading = measured.prompt_tokens_per_s or correction / reading_s(demand, machine)
+    writing = measured.reply_tokens_per_s or correction / writing_s(demand, machine, TALKED_TOKENS)
+    return Prediction(
+        memory_bytes=memory,
+        available_bytes=machine.available_bytes,
+        fits=None if machine.available_bytes is None else memory <= machine.available_bytes,
+        prompt_tokens_per_s=reading,
+        reply_tokens_per_s=writing,
+        words_per_s=writing * WORDS_PER_TOKEN,
+        first_word_s=READ_TOKENS / reading + 1 / writing,
+        basis="measured" if measured.reply_tokens_per_s else machine.basis,
+        context_length=context,
+        load_s=measured.load_s,
+    )
+
+
+def writing_s(demand: Demand, machine: Machine, before: int) -> float:
+    """Return the seconds that one token of a reply takes after `before` tokens."""
+    weights_s = sum(
+        max(
+            part.active(demand) / machine.rate(part.kind).writing,
+            part.active_bytes(demand) / machine.bandwidth_bytes_per_s,
+        )
+        for part in demand.parts
+        if part.use != "rows"
+    )
+    attended_s = demand.attended(before) * machine.attention_s
+    return (
+        weights_s
+        + attended_s
+        + demand.layers * machine.layer_s
+        + (demand.vocabulary or 0) * machine.vocabulary_s
+    )
+
+
+def reading_s(demand: Demand, machine: Machine) -> float:
+    """Return the seconds that each token of a question takes."""
+    weights_s = sum(
+        part.active(demand) / machine.rate(part.kind).reading
+        for part in demand.parts
+        if part.use in ("layers", "experts")
+    )
+    attended_s = demand.attended(READ_TOKENS // 2) * machine.attention_reading_s
+    return weights_s + attended_s
+
+
+def _bounded(correction: float) -> float:
+    return min(max(correction, CORRECTED_BY[0]), CORRECTED_BY[1])
+
+
+# Measured with this probe on two cores of a 2.6 GHz server processor, one thread writing and two reading.
+USUAL_RATES = {
+    "Q4_0": Rate(20e9, 60e9),
+    "Q4_1": Rate(18e9, 50e9),
+    "Q8_0": Rate(14e9, 100e9),
+    "Q4_K": Rate(18e9, 100e9),
+    "Q6_K": Rate(12e9, 50e9),
+    "F16": Rate(6e9, 40e9),
+}
+
+
+def usual_machine(cores: int, available_bytes: int | None) -> Machine:
+    """Return what stands for a machine that wasn't measured yet."""
+    return Machine(
+        rates=USUAL_RATES,
+        bandwidth_bytes_per_s=12e9,
+        layer_s=20e-6,
+        vocabulary_s=5e-9,
+        attention_s=2e-10,
+        attention_reading_s=1e-10,
+        cores=cores,
+        available_bytes=available_bytes,
+        basis="estimated",
+    )
