@@ -16,9 +16,10 @@ from fireside.assembly import Assembler
 from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
+from fireside.engines.built import BuiltFirst, built_keys
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
-from fireside.engines.registry import starter, state_keys
+from fireside.engines.registry import starter
 from fireside.errors import (
     Conflict,
     EmptyMessage,
@@ -71,7 +72,7 @@ class App:
         self.metrics = Metrics()
         self.files = ModelFiles(self.library, settings)
         self.speeds = Speeds(home.speeds_file)
-        self.forecast = Forecast(engines, snapshots, self.speeds, state_keys(settings))
+        self.forecast = Forecast(engines, snapshots, self.speeds, built_keys(settings, home.engines))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
         parts = Parts(self.files, engines, assembler)
@@ -91,7 +92,7 @@ class App:
         for upload in home.data.glob(f"{UPLOAD}*"):
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
-        engines = engines or Engines(starter(snapshots), settings)
+        engines = engines or Engines(BuiltFirst(starter(snapshots), home.engines), settings)
         library = library or Library(home.models, os.environ)
         return cls(settings, home, store, engines, snapshots, library)
 

@@ -64,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Requests of one key or conversation that wait at most."""
     threads: Positive | None = None
     """Threads that write replies; by default one less than the cores."""
+    llama_server: str | None = None
+    """A llama.cpp server of your own, instead of the engine that came with Fireside."""
     prompt_threads: Positive | None = None
     """Threads that read prompts; by default as many as the cores."""
     model_idle_s: Seconds = 600.0
@@ -109,6 +111,10 @@ class Home(msgspec.Struct, frozen=True):
     @property
     def speeds_file(self) -> Path:
         return self.data / "speeds.json"
+
+    @property
+    def engines(self) -> Path:
+        return self.data / "engines"
 
     @property
     def snapshots(self) -> Path:

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import functools
 import importlib.metadata
+import os
 import re
 import secrets
 import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -19,6 +21,7 @@ import msgspec
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
 from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
+from fireside.engines.llamacpp_native import build_of
 from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_slots import SlotKeeper, state_key
 from fireside.engines.llamacpp_stream import Use
@@ -39,6 +42,7 @@ from fireside.errors import (
     BadRequest,
     EngineCrashed,
     EngineError,
+    EngineUnavailable,
     FiresideError,
     ModelDamaged,
     NoTemplate,
@@ -47,6 +51,8 @@ from fireside.messages import Message, Sampling
 from fireside.settings import Settings
 
 COMMAND = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_child")
+NATIVE = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_native")
+"""with the path of a server of its own behind it"""
 PATIENCE_S = 60.0
 READ_TOGETHER = 1
 """Where more tokens than this are unread, the prompt's last one is read alone: several at once are
@@ -88,11 +94,15 @@ class _Tokens(msgspec.Struct):
 
 def key_today(model: ModelFile, settings: Settings) -> str:
     """Return the key that states of `model` have which an engine would save now."""
-    return state_key(model, settings, _build())
+    try:
+        build = build_of(Path(settings.llama_server)) if settings.llama_server else _prebuilt()
+    except OSError:
+        build = "none: it is gone"
+    return state_key(model, settings, build)
 
 
 @functools.cache
-def _build() -> str:
+def _prebuilt() -> str:
     """As the child tells it, without importing the library here."""
     return f"xllamacpp {importlib.metadata.version('xllamacpp')}"
 
@@ -103,7 +113,7 @@ async def start(
     progress: LoadProgress | None = None,
     *,
     vault: Vault | None = None,
-    command: Sequence[str] = COMMAND,
+    command: Sequence[str] | None = None,
     patience_s: float = PATIENCE_S,
 ) -> LlamaCppEngine:
     """Load `model` in a child process and return its engine, which keeps in `vault` what it has read.
@@ -113,6 +123,8 @@ async def start(
     """
     began = time.monotonic()
     task = _task(model, settings, vault)
+    if command is None:
+        command = (*NATIVE, _own_server(settings.llama_server)) if settings.llama_server else COMMAND
     child = await Child.start(
         command, machine.child_environment(), first_line=msgspec.json.encode(task) + b"\n", secret=task.key
     )
@@ -126,6 +138,16 @@ async def start(
     if progress:
         progress(1.0)
     return engine
+
+
+def _own_server(named: str) -> str:
+    path = Path(named).expanduser().absolute()
+    if not os.access(path, os.X_OK) or not path.is_file():
+        raise EngineUnavailable(
+            f"{path} is no program that can be run",
+            hint="correct `llama_server` in the settings, or leave it out",
+        )
+    return str(path)
 
 
 def _task(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
@@ -175,6 +197,7 @@ class LlamaCppEngine:
         self._bos: tuple[int, ...] | None = None
         self._slots: SlotKeeper | None = None
         self._spelled: dict[tuple[str, int, int], tuple[int, ...]] = {}
+        self._closed = self._crashed = False
 
     async def introduce(
         self,
@@ -325,7 +348,14 @@ class LlamaCppEngine:
     def forget(self, conversation_id: str) -> None:
         self._keeper.forget(conversation_id)
 
+    @property
+    def crashed(self) -> bool:
+        """Whether it ended by itself, and not for lack of memory."""
+        return self._crashed or (not self.alive and not self._closed and not self._child.short_of_memory())
+
     async def aclose(self) -> None:
+        self._crashed = self.crashed
+        self._closed = True
         if self._slots and self.alive:
             with contextlib.suppress(FiresideError, TimeoutError):
                 async with asyncio.timeout(SAVING_S):

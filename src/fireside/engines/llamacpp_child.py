@@ -38,6 +38,8 @@ class Task(msgspec.Struct, frozen=True):
     """for embeddings; None for a model that writes"""
     slot_save_path: str | None = None
     """the folder for the states of slots; nothing is saved without one"""
+    flash_attention: bool = False
+    """on the CPU; on graphics processors it is the engine's choice"""
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
@@ -66,7 +68,7 @@ def main() -> None:
     machine.tie_to_parent()
     # What it writes holds what people said.
     os.umask(0o077)
-    answers = _claim_stdout()
+    answers = claim_stdout()
     line = sys.stdin.buffer.readline()
     if not line:
         os._exit(0)
@@ -90,7 +92,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _claim_stdout() -> int:
+def claim_stdout() -> int:
     """Return a descriptor of standard output, and let nobody else write to it."""
     answers = os.dup(1)
     os.dup2(2, 1)
@@ -124,7 +126,7 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     params.kv_unified = False
     params.n_parallel = task.slots
     params.n_ctx = task.context_length * task.slots
-    params.n_batch = params.n_ubatch = _batch(task, has_graphics)
+    params.n_batch = params.n_ubatch = batch_of(task, has_graphics)
     if task.pooling:
         params.embedding = True
         params.pooling_type = xllamacpp.llama_pooling_type[f"LLAMA_POOLING_TYPE_{task.pooling.upper()}"]
@@ -146,7 +148,7 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     return params
 
 
-def _batch(task: Task, has_graphics: bool) -> int:
+def batch_of(task: Task, has_graphics: bool) -> int:
     """Return how many tokens are read at once: what is pooled from all of a text can't be read in pieces."""
     if task.pooling in (None, "last"):
         return GRAPHICS_BATCH if has_graphics else CPU_BATCH

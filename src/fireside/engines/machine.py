@@ -5,6 +5,8 @@ Where a system doesn't tell, the answer is None or the plain default, never an e
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import platform
 import shutil
@@ -60,6 +62,18 @@ def _cpu_quota(root: Path) -> float | None:
     if not granted.isdigit() or not period.isdigit() or period == "0":
         return None
     return int(granted) / int(period)
+
+
+def processor() -> str:
+    """Return what tells this processor from those that can't run what was compiled for it."""
+    told: dict[str, str] = {}
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            name, _, value = line.partition(":")
+            told.setdefault(name.strip(), value.strip())
+    model = told.get("model name") or platform.processor() or platform.machine()
+    abilities = told.get("flags") or told.get("Features") or ""
+    return f"{model} {hashlib.sha256(abilities.encode()).hexdigest()[:12]}"
 
 
 def graphics_device() -> str | None:

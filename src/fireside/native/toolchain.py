@@ -1,0 +1,109 @@
+"""The compiler and the tools of a build: the system's, or, where something is missing, the package index's.
+
+Nothing is installed into the system, and nobody's rights are needed: what comes from the index lies in a
+folder of Fireside's own.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from fireside.errors import DownloadFailed, EngineUnavailable
+from fireside.native.process import run
+
+ZIG, CMAKE, NINJA = "ziglang==0.17.1", "cmake==4.4.5", "ninja==1.13.2"
+FETCHED = "fetched.txt"
+ZIG_TOOLS = {"cc": "cc", "cxx": "c++", "ar": "ar", "ranlib": "ranlib"}
+
+
+class Toolchain(msgspec.Struct, frozen=True):
+    """What builds: the paths of the tools, and what cmake must be told of the compiler."""
+
+    cmake: Path
+    ninja: Path
+    compiler: str
+    """what a person may know it by"""
+    options: tuple[str, ...] = ()
+
+
+async def find_toolchain(folder: Path, environ: Mapping[str, str]) -> Toolchain:
+    """Return the tools to build with; those that the system lacks are fetched into `folder`.
+
+    DownloadFailed where they can't be fetched, EngineUnavailable on a system that can't run what is built.
+    """
+    if os.name == "nt":
+        raise EngineUnavailable(
+            "an engine can't be built on Windows yet",
+            hint="the prebuilt engine, which came with Fireside, goes on being used",
+        )
+    found = {name: shutil.which(name, path=environ.get("PATH")) for name in ("cmake", "ninja", "cc", "c++")}
+    has_compiler = bool(found["cc"] and found["c++"])
+    wanted = [
+        *([] if found["cmake"] else [CMAKE]),
+        *([] if found["ninja"] else [NINJA]),
+        *([] if has_compiler else [ZIG]),
+    ]
+    if wanted:
+        await _fetch(wanted, folder, environ)
+    cmake = Path(found["cmake"] or _inside(folder, "cmake/data/bin/cmake"))
+    ninja = Path(found["ninja"] or _inside(folder, "bin/ninja"))
+    if has_compiler:
+        return Toolchain(cmake, ninja, os.path.basename(os.path.realpath(found["c++"] or "")))
+    return Toolchain(cmake, ninja, ZIG.replace("==", " "), _zig_options(folder))
+
+
+async def _fetch(wanted: list[str], folder: Path, environ: Mapping[str, str]) -> None:
+    """Fetch tools from the person's package index, by their own pip; those that are here already stay."""
+    if _are_there(wanted, folder):
+        return
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    log = folder / "pip.log"
+    if await run([*pip, "--target", str(folder), *wanted], environ=environ, log=log):
+        raise DownloadFailed(
+            f"the tools for a build ({', '.join(wanted)}) couldn't be fetched: {_last_line(log)}",
+            hint="install a C++ compiler, cmake and ninja by your system's means, and try again",
+        )
+    (folder / FETCHED).write_text("\n".join(wanted))
+
+
+def _are_there(wanted: list[str], folder: Path) -> bool:
+    """Return whether these very tools were fetched; a folder with others, or with half of them, is emptied."""
+    if (folder / FETCHED).is_file() and set(wanted) <= set((folder / FETCHED).read_text().split()):
+        return True
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return False
+
+
+def _inside(folder: Path, place: str) -> str:
+    path = folder / place
+    if not path.is_file():
+        raise DownloadFailed(f"{path} is missing", hint=f"remove {folder} and try again")
+    return str(path)
+
+
+def _zig_options(folder: Path) -> tuple[str, ...]:
+    """Write the one-line programs that cmake takes for compiler and archiver, and return how it is told."""
+    zig = _inside(folder, "ziglang/zig")
+    scripts = {}
+    for name, command in ZIG_TOOLS.items():
+        scripts[name] = folder / f"zig-{name}"
+        scripts[name].write_text(f'#!/bin/sh\nexec "{zig}" {command} "$@"\n')
+        scripts[name].chmod(0o755)
+    return (
+        f"-DCMAKE_C_COMPILER={scripts['cc']}",
+        f"-DCMAKE_CXX_COMPILER={scripts['cxx']}",
+        f"-DCMAKE_AR={scripts['ar']}",
+        f"-DCMAKE_RANLIB={scripts['ranlib']}",
+    )
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n") if log.is_file() else []
+    return next((line for line in reversed(lines) if line.strip()), "pip said nothing")

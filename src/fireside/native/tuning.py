@@ -1,0 +1,110 @@
+"""The whole way of a build, told step by step: source, tools, compiling, comparing; and back."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from fireside.engines import built, machine
+from fireside.engines.built import Built
+from fireside.engines.protocol import ModelFile
+from fireside.errors import ModelNotFound
+from fireside.model_files import ModelFiles
+from fireside.models.library import Library
+from fireside.native import source
+from fireside.native.build import build
+from fireside.native.compare import compare, is_better
+from fireside.native.toolchain import find_toolchain
+from fireside.settings import Home, Settings
+
+Stage = Literal["source", "tools", "compiling", "comparing"]
+SLOWER = "it is not faster than the prebuilt engine here"
+
+
+class Step(msgspec.Struct, frozen=True, tag="step"):
+    """How far a build is; `total` is 0 where nobody knows."""
+
+    stage: Stage
+    done: int = 0
+    total: int = 0
+
+
+class Told(msgspec.Struct, frozen=True, tag="built"):
+    """The end of a build that went well; it is `used` from the next load on unless it is slower."""
+
+    built: Built
+    used: bool
+
+
+Tell = Callable[[Step], None]
+
+
+async def build_engine(home: Home, settings: Settings, tell: Tell) -> Told:
+    """Build the engine in `home`, compare it with the prebuilt one, and note what was found.
+
+    ModelNotFound where no model is here to compare with; the other errors are those of the steps.
+    """
+    model = _model(home, settings)
+    folder = home.engines
+    tell(Step("source"))
+    code = await source.fetch_source(folder, os.environ, lambda done, all_: tell(Step("source", done, all_)))
+    tell(Step("tools"))
+    tools = await find_toolchain(folder / "tools", os.environ)
+    tell(Step("compiling"))
+    programs = await build(
+        code,
+        folder / "objects",
+        tools,
+        os.environ,
+        jobs=machine.usable_cores(),
+        compiled=lambda done, all_: tell(Step("compiling", done, all_)),
+    )
+    server = _settle(programs, folder)
+    tell(Step("comparing"))
+    compared = await compare(model, settings, server, lambda done, all_: tell(Step("comparing", done, all_)))
+    status = server.stat()
+    found = Built(
+        path=str(server),
+        size_bytes=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        processor=machine.processor(),
+        source=f"{source.PROJECT} {source.VERSION}",
+        compiler=tools.compiler,
+        compared=compared,
+        failed=None if is_better(compared) else SLOWER,
+    )
+    built.write(folder, found)
+    return Told(found, found.usable)
+
+
+def remove_engine(home: Home) -> bool:
+    """Go back to the prebuilt engine and delete all that was built; return whether there was anything."""
+    there = home.engines.is_dir()
+    shutil.rmtree(home.engines, ignore_errors=True)
+    return there
+
+
+def _model(home: Home, settings: Settings) -> ModelFile:
+    file = ModelFiles(Library(home.models, os.environ), settings).at_hand(settings.model)
+    if file is None:
+        raise ModelNotFound(
+            f"{settings.model} isn't here yet, and a build is compared with a model",
+            hint=f"fetch it first: fireside models pull {settings.model}",
+        )
+    return file
+
+
+def _settle(programs: Path, folder: Path) -> Path:
+    """Copy the programs to where they stay; a running engine keeps the file that it was started from."""
+    kept = folder / "bin"
+    kept.mkdir(exist_ok=True)
+    for program in programs.iterdir():
+        new = kept / f"{program.name}.new"
+        shutil.copy2(program, new)
+        new.replace(kept / program.name)
+    return kept / "llama-server"
