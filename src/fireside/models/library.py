@@ -13,7 +13,7 @@ import msgspec
 from fireside.cards import EngineName, ModelCard, Pooling
 from fireside.errors import Conflict, ModelNotFound
 from fireside.models.dimensions import Dimensions
-from fireside.models.gguf import read_header
+from fireside.models.inspection import read_facts
 from fireside.models.references import Reference, parse
 from fireside.models.sources import SOURCES, Progress, PullProgress, Source
 
@@ -130,15 +130,17 @@ class Library:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
             )
-        path = Path(card.path)
+        facts = read_facts(Path(card.path))
         return Weights(
             reference=card.reference,
-            path=path,
-            identity=card.sha256 or _cheap_identity(path),
+            path=Path(card.path),
+            identity=card.sha256 or facts.identity,
             context_length=card.context_length,
             has_template=bool(card.has_template),
             pooling=card.pooling,
-            dimensions=read_header(path).dimensions,
+            dimensions=facts.dimensions,
+            engine=facts.engine,
+            size_bytes=facts.size_bytes,
         )
 
     def remove(self, reference: str) -> None:
@@ -172,9 +174,3 @@ class Library:
         if not near:
             return error
         return ModelNotFound(error.message, hint=f"did you mean {' or '.join(near)}?", param="model")
-
-
-def _cheap_identity(path: Path) -> str:
-    """Return what changes with the file, without reading gigabytes of weights."""
-    header = read_header(path)
-    return f"{header.size_bytes}-{path.stat().st_mtime_ns}-{header.header_sha256[:16]}"
