@@ -12,17 +12,17 @@ import functools
 import hashlib
 import re
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import msgspec
 
 from fireside.cards import Pooling
 from fireside.errors import ModelDamaged, ModelNotFound
 from fireside.models.dimensions import Dimensions, dimensions_of
+from fireside.models.foreign import Damaged, shown
 from fireside.models.gguf_cursor import (
     MAX_HEADER_BYTES,
     Cursor,
-    Damaged,
     MoreNeeded,
     Values,
     read_tensors,
@@ -34,8 +34,7 @@ from fireside.models.lookalikes import seems_to_be
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 FIRST_READ_BYTES = 4 << 20
-MAX_SHOWN = 120
-REMEMBERED = 64
+REMEMBERED = 512
 POOLINGS: dict[int, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 """llama.cpp's `llama_pooling_type`; 0 is none"""
 ENCODERS = frozenset(
@@ -64,17 +63,30 @@ class Header(msgspec.Struct, frozen=True):
     size_bytes: int
     header_sha256: str
     """of everything before the tensors"""
+    kind: str
+    """`model`, or which part of one it is: `mmproj` (a projector, which lets a model see), `adapter`, …"""
     architecture: str
+    """empty for the later files of several, which leave it to the first"""
     name: str | None
+    elements: int
+    """of the tensors in this file"""
+    tensors: int
     parameters: int | None
+    """as it says itself"""
     quantization: str | None
     context_length: int | None
     """tokens"""
     licence: str | None
+    licence_link: str | None
     languages: tuple[str, ...]
+    hints: tuple[str | None, ...]
+    """names and tags that may tell what the model was trained for"""
     has_template: bool
     reasons: bool
     """whether its template lets one choose that it thinks before it answers"""
+    takes_tools: bool
+    """whether its template writes what functions there are"""
+    tokenizer: str | None
     vocabulary: int | None
     """tokens"""
     dimensions: Dimensions
@@ -82,12 +94,24 @@ class Header(msgspec.Struct, frozen=True):
     """None for a model that writes"""
     embedding_length: int | None
     """numbers in one embedding, or in what it computes for each token"""
+    recommended: tuple[tuple[str, float], ...]
+    """sampling that its makers recommend, by llama.cpp's names"""
+    has_vision: bool
+    """whether a projector's tensors are in it"""
+    projects_to: int | None
+    """numbers in what a projector makes of a piece of a picture"""
+    split_number: int
+    """which of several files it is, from 0"""
+    split_count: int
+    split_tensors: int | None
+    """in all of them"""
 
 
 def read_header(path: Path) -> Header:
     """Return what the GGUF file at `path` says about itself, remembered while the file stays the same.
 
-    ModelNotFound where there is no readable file, ModelDamaged for anything but a sound GGUF file.
+    ModelNotFound where there is no readable file, ModelDamaged for anything but a sound GGUF file. It may
+    be a part of a model: `kind` and `split_count` tell.
     """
     try:
         if not path.is_file():
@@ -148,62 +172,90 @@ def _parse(data: bytes, size: int) -> Header:
         )
     tensor_count, value_count = cursor.u64(), cursor.u64()
     values = read_values(cursor, value_count)
-    _check_purpose(values)
-    elements = read_tensors(cursor, tensor_count, values.whole("general.alignment") or 32)
-    architecture = values.text("general.architecture")
-    if not architecture or not re.fullmatch(r"[\w.-]{1,64}", architecture):
-        raise Damaged("it doesn't name its architecture")
-    return Header(
+    split_count = values.whole("split.count") or 1
+    tensors = read_tensors(
+        cursor,
+        tensor_count,
+        values.whole("general.alignment") or 32,
+        can_be_empty=split_count > 1,
+    )
+    return _described(
+        values,
         version=version,
         size_bytes=size,
         header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
+        elements=tensors.elements,
+        tensors=tensors.count,
+        has_vision=tensors.has_vision,
+        split_count=split_count,
+    )
+
+
+def _described(values: Values, *, split_count: int, **read: Any) -> Header:
+    split_number = values.whole("split.no") or 0
+    architecture = values.text("general.architecture") or ""
+    if not re.fullmatch(r"[\w.-]{1,64}", architecture) and not (split_number and not architecture):
+        raise Damaged("it doesn't name its architecture")
+    return Header(
+        **read,
+        kind=shown(values.text("general.type")) or ("mmproj" if architecture == "clip" else "model"),
         architecture=architecture,
-        name=_shown(values.text("general.name")),
-        parameters=_parameters(values, elements),
+        name=shown(values.text("general.name")),
+        parameters=values.whole("general.parameter_count"),
         quantization=FILE_TYPES.get(values.whole("general.file_type") or 0)
         if "general.file_type" in values.scalars
         else None,
         context_length=values.whole(f"{architecture}.context_length"),
-        licence=_shown(values.text("general.license")),
-        languages=tuple(filter(None, map(_shown, values.languages))),
+        licence=_licence(values),
+        licence_link=shown(values.text("general.license.link")),
+        languages=tuple(filter(None, map(shown, values.lists.get("general.languages", ())))),
+        hints=_hints(values),
         has_template=values.has_template,
         reasons=values.reasons,
+        takes_tools=values.takes_tools,
+        tokenizer=_tokenizer(values),
         vocabulary=values.vocabulary,
         dimensions=dimensions_of(values, architecture),
         pooling=_pooling(values, architecture),
         embedding_length=values.whole(f"{architecture}.embedding_length_out")
         or values.whole(f"{architecture}.embedding_length"),
+        recommended=_recommended(values),
+        projects_to=values.whole("clip.vision.projection_dim"),
+        split_number=split_number,
+        split_count=split_count,
+        split_tensors=values.whole("split.tensors.count"),
     )
 
 
-def _check_purpose(values: Values) -> None:
-    purpose = values.text("general.type")
-    if purpose not in (None, "", "model"):
-        raise Damaged(
-            f"it carries a part ({_shown(purpose)}) and not a whole model",
-            hint="name the model's own .gguf file",
-        )
+def _licence(values: Values) -> str | None:
+    """Return the licence's name; the hub calls those that it has no word for `other`."""
+    short = shown(values.text("general.license"))
+    return (shown(values.text("general.license.name")) or short) if short in (None, "other") else short
 
 
-def _parameters(values: Values, elements: int) -> int | None:
-    """Return the number of weights; one file of several can only repeat what it was told."""
-    in_several_files = (values.whole("split.count") or 1) > 1
-    return values.whole("general.parameter_count") or (None if in_several_files else elements)
+def _hints(values: Values) -> tuple[str | None, ...]:
+    named = (values.text(f"general.{part}") for part in ("finetune", "name", "basename"))
+    return (*map(shown, named), *map(shown, values.lists.get("general.tags", ())))
+
+
+def _tokenizer(values: Values) -> str | None:
+    """Return the kind of tokenizer, and the way in which it cuts words beforehand: `gpt2/smollm`."""
+    parts = (shown(values.text(f"tokenizer.ggml.{part}")) for part in ("model", "pre"))
+    return "/".join(filter(None, parts)) or None
+
+
+def _recommended(values: Values) -> tuple[tuple[str, float], ...]:
+    prefix = "general.sampling."
+    return tuple(
+        (key.removeprefix(prefix), value)
+        for key, value in values.scalars.items()
+        if key.startswith(prefix) and not isinstance(value, str)
+    )
 
 
 def _pooling(values: Values, architecture: str) -> Pooling | None:
     told = POOLINGS.get(values.whole(f"{architecture}.pooling_type") or 0)
     return told or ("mean" if architecture in ENCODERS else None)
-
-
-def _shown(text: str | None) -> str | None:
-    """Return a foreign text as one short line without control characters, or None for none.
-
-    >>> _shown("Nice\\x1b[2J  model\\n")
-    'Nice [2J model'
-    """
-    printable = "".join(character if character.isprintable() else " " for character in (text or ""))
-    return " ".join(printable.split())[:MAX_SHOWN] or None
 
 
 __all__ = ["FIRST_READ_BYTES", "MAX_HEADER_BYTES", "Header", "read_header"]
