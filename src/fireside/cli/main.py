@@ -24,6 +24,10 @@ COMMANDS: Commands = {
     "personas": ("fireside.cli.personas:personas", _("List, show, create, edit and remove personas.")),
     "memories": ("fireside.cli.memories:memories", _("Show and change what every chat remembers.")),
     "models": ("fireside.cli.models:models", _("List, show, fetch and remove models.")),
+    "tune": (
+        "fireside.cli.tune:tune",
+        _("Build the engine for this very processor, and use it if it is faster."),
+    ),
     "keys": ("fireside.cli.keys:keys", _("Make, list and remove the keys that let others in.")),
     "open": ("fireside.cli.server:open_page", _("Open the page in a browser.")),
     "serve": ("fireside.cli.server:serve", _("Run the server until it is stopped.")),

@@ -11,48 +11,25 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.builds import Built
 from fireside.engines import machine
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine, state_keys
-from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable
+from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable, ModelDamaged
 from fireside.settings import Settings
 
 RECORD = "built.json"
 log = logging.getLogger(__name__)
 
 
-class Compared(msgspec.Struct, frozen=True):
-    """A build beside the prebuilt engine, with one model: ratios over 1 say that it is faster."""
-
-    model: str
-    reading: float
-    writing: float
-    drift: float
-    """how much its mean log-probability of a text differs, as a share"""
-
-
-class Built(msgspec.Struct, frozen=True):
-    """One build. The file is known by its size and time, so that a changed one is not used."""
-
-    path: str
-    size_bytes: int
-    mtime_ns: int
-    processor: str
-    source: str
-    compiler: str
-    compared: Compared
-    failed: str | None = None
-    """why it is not used any more"""
-
-    @property
-    def usable(self) -> bool:
-        """Whether it may be used now: the same file, on the same processor, and it never failed."""
-        try:
-            status = Path(self.path).stat()
-        except OSError:
-            return False
-        same = (status.st_size, status.st_mtime_ns) == (self.size_bytes, self.mtime_ns)
-        return same and self.failed is None and self.processor == machine.processor()
+def usable(built: Built) -> bool:
+    """Return whether it may be used now: the same file, on the same processor, and it never failed."""
+    try:
+        status = Path(built.path).stat()
+    except OSError:
+        return False
+    same = (status.st_size, status.st_mtime_ns) == (built.size_bytes, built.mtime_ns)
+    return same and built.failed is None and built.processor == machine.processor()
 
 
 def read(folder: Path) -> Built | None:
@@ -75,7 +52,7 @@ def chosen(settings: Settings, folder: Path) -> Settings:
     if settings.llama_server:
         return settings
     built = read(folder)
-    return msgspec.structs.replace(settings, llama_server=built.path) if built and built.usable else settings
+    return msgspec.structs.replace(settings, llama_server=built.path) if built and usable(built) else settings
 
 
 def built_keys(settings: Settings, folder: Path) -> Callable[[ModelFile], str | None]:
@@ -101,7 +78,7 @@ class BuiltFirst:
             self._last = await self._start(model, with_built, progress)
         except EngineOutOfMemory:
             raise
-        except (EngineCrashed, EngineUnavailable) as error:
+        except (EngineCrashed, EngineUnavailable, ModelDamaged) as error:
             # What the prebuilt engine can't load either is not this build's fault.
             engine = await self._start(model, settings, progress)
             self._withdraw(error.message)
@@ -111,7 +88,7 @@ class BuiltFirst:
     def _withdraw(self, reason: str) -> None:
         self._last = None
         built = read(self._folder)
-        if built is None or not built.usable:
+        if built is None or not usable(built):
             return
         log.warning("the built engine is not used any more: %s", reason)
         try:

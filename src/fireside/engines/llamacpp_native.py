@@ -1,4 +1,4 @@
-"""The engine's own process when it is a `llama-server`: the one built for this processor, or the person's own.
+"""The engine's own process when it is a `llama-server`: the one built here, or the person's own.
 
 Run as `python -m fireside.engines.llamacpp_native PATH`. It speaks with its parent as `llamacpp_child` does:
 its task is a line of JSON on standard input, its answers are lines on standard output. The process *becomes*

@@ -1,4 +1,4 @@
-"""`python -m fireside.native build|reset`: one line of JSON on standard output for each step, and for the end."""
+"""`python -m fireside.native build|reset|show`: each step and the end as a line of JSON."""
 
 from __future__ import annotations
 
@@ -8,24 +8,18 @@ import sys
 
 import msgspec
 
+from fireside.builds import Prebuilt, Said
+from fireside.engines.built import read
 from fireside.errors import FiresideError
 from fireside.events import Failed
-from fireside.native.tuning import Step, Told, build_engine, remove_engine
-from fireside.settings import find_home, load_settings
-
-
-class Removed(msgspec.Struct, frozen=True, tag="removed"):
-    was_there: bool
+from fireside.native.tuning import build_engine, remove_engine
+from fireside.settings import Home, find_home, load_settings
 
 
 def main() -> int:
-    """Return 0 when it is done, 1 after an error."""
-    home = find_home()
+    """Return 0 when it is done, 1 after an error, 130 when it was interrupted."""
     try:
-        if sys.argv[1:] == ["reset"]:
-            _print(Removed(remove_engine(home)))
-        else:
-            _print(asyncio.run(build_engine(home, load_settings(home), _print)))
+        _print(_asked(sys.argv[1], find_home()))
     except FiresideError as error:
         _print(Failed(error.code, error.message, error.hint))
         return 1
@@ -34,7 +28,15 @@ def main() -> int:
     return 0
 
 
-def _print(what: Step | Told | Removed | Failed) -> None:
+def _asked(what: str, home: Home) -> Said:
+    if what == "build":
+        return asyncio.run(build_engine(home, load_settings(home), _print))
+    if what == "reset":
+        return Prebuilt(removed=remove_engine(home))
+    return read(home.engines) or Prebuilt()
+
+
+def _print(what: Said) -> None:
     os.write(1, msgspec.json.encode(what) + b"\n")
 
 

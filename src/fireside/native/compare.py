@@ -16,18 +16,18 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.builds import Compared
 from fireside.engines import llamacpp
-from fireside.engines.built import Compared
 from fireside.engines.protocol import Engine, ModelFile, Piece
 from fireside.errors import EngineError
 from fireside.messages import Sampling
 from fireside.settings import Settings
 
 TEXT = (
-    "A fire needs three things: something that burns, air, and enough heat to begin. Take one of them away and "
-    "it goes out. Water cools the wood, a blanket keeps the air out, and a fire that has eaten its last log has "
-    "nothing left to do. People have sat around such fires for a very long time, to cook, to keep warm, and "
-    "above all to talk."
+    "A fire needs three things: something that burns, air, and enough heat to begin. Take one of them away, "
+    "and it goes out. Water cools the wood, a blanket keeps the air out, and a fire that has eaten its last "
+    "log has nothing left to do. People have sat around such fires for a very long time, to cook, to keep "
+    "warm, and above all to talk."
 )
 """what both builds are asked about; its words are this project's own"""
 FIRST_JUDGED = 16
@@ -106,10 +106,8 @@ async def _probabilities(engine: Engine) -> list[float | None]:
     found: list[float | None] = []
     for at in range(FIRST_JUDGED, len(ids)):
         asked = {"prompt": ids[:at], "n_predict": 1, "n_probs": CANDIDATES, "cache_prompt": True}
-        answer = b""
         async with aclosing(engine.relay("/completion", msgspec.json.encode(asked))) as data:
-            async for answer in data:
-                pass
+            answer = b"".join([piece async for piece in data])
         position = msgspec.json.decode(answer, type=_Answer).completion_probabilities[0]
         known = {candidate.id: candidate.logprob for candidate in position.top_logprobs}
         found.append(known.get(ids[at]))
@@ -143,6 +141,6 @@ async def _timed(engine: Engine, prompt: Sequence[int]) -> tuple[float, float]:
                 last = time.monotonic()
                 first = first or last
                 tokens += len(step.ids)
-    if tokens < 2:  # noqa: PLR2004 - a first one and one more
+    if tokens < 2:
         raise EngineError("the engine wrote nothing to be measured", hint="try again")
     return first - begun, (last - first) / (tokens - 1)

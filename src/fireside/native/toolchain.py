@@ -1,4 +1,4 @@
-"""The compiler and the tools of a build: the system's, or, where something is missing, the package index's.
+"""The compiler and the tools of a build: the package index's, or the system's.
 
 Nothing is installed into the system, and nobody's rights are needed: what comes from the index lies in a
 folder of Fireside's own.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.engines import machine
 from fireside.errors import DownloadFailed, EngineUnavailable
 from fireside.native.process import run
 
@@ -33,9 +34,11 @@ class Toolchain(msgspec.Struct, frozen=True):
 
 
 async def find_toolchain(folder: Path, environ: Mapping[str, str]) -> Toolchain:
-    """Return the tools to build with; those that the system lacks are fetched into `folder`.
+    """Return the tools to build with; those that aren't the system's are fetched into `folder`.
 
-    DownloadFailed where they can't be fetched, EngineUnavailable on a system that can't run what is built.
+    The compiler is the package index's, of one version that was tried; for a graphics processor, on macOS, and
+    where it can't be fetched, it is the system's. DownloadFailed where there is neither, EngineUnavailable on a
+    system that can't run what is built.
     """
     if os.name == "nt":
         raise EngineUnavailable(
@@ -44,18 +47,22 @@ async def find_toolchain(folder: Path, environ: Mapping[str, str]) -> Toolchain:
         )
     found = {name: shutil.which(name, path=environ.get("PATH")) for name in ("cmake", "ninja", "cc", "c++")}
     has_compiler = bool(found["cc"] and found["c++"])
-    wanted = [
-        *([] if found["cmake"] else [CMAKE]),
-        *([] if found["ninja"] else [NINJA]),
-        *([] if has_compiler else [ZIG]),
-    ]
-    if wanted:
-        await _fetch(wanted, folder, environ)
+    tools = [*([] if found["cmake"] else [CMAKE]), *([] if found["ninja"] else [NINJA])]
+    takes_zig = not (has_compiler and (sys.platform == "darwin" or machine.graphics_device()))
+    if takes_zig:
+        try:
+            await _fetch([*tools, ZIG], folder, environ)
+        except DownloadFailed:
+            if not has_compiler:
+                raise
+            takes_zig = False
+    if tools and not takes_zig:
+        await _fetch(tools, folder, environ)
     cmake = Path(found["cmake"] or _inside(folder, "cmake/data/bin/cmake"))
     ninja = Path(found["ninja"] or _inside(folder, "bin/ninja"))
-    if has_compiler:
-        return Toolchain(cmake, ninja, os.path.basename(os.path.realpath(found["c++"] or "")))
-    return Toolchain(cmake, ninja, ZIG.replace("==", " "), _zig_options(folder))
+    if takes_zig:
+        return Toolchain(cmake, ninja, ZIG.replace("==", " "), _zig_options(folder))
+    return Toolchain(cmake, ninja, _name_of(found["c++"] or ""))
 
 
 async def _fetch(wanted: list[str], folder: Path, environ: Mapping[str, str]) -> None:
@@ -73,12 +80,17 @@ async def _fetch(wanted: list[str], folder: Path, environ: Mapping[str, str]) ->
 
 
 def _are_there(wanted: list[str], folder: Path) -> bool:
-    """Return whether these very tools were fetched; a folder with others, or with half of them, is emptied."""
+    """Return whether these very tools were fetched; others make way for them."""
     if (folder / FETCHED).is_file() and set(wanted) <= set((folder / FETCHED).read_text().split()):
         return True
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return False
+
+
+def _name_of(compiler: str) -> str:
+    """Return what the system's compiler really is: `c++` says little."""
+    return Path(compiler).resolve().name
 
 
 def _inside(folder: Path, place: str) -> str:

@@ -6,12 +6,9 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
-import msgspec
-
+from fireside.builds import Built, Step
 from fireside.engines import built, machine
-from fireside.engines.built import Built
 from fireside.engines.protocol import ModelFile
 from fireside.errors import ModelNotFound
 from fireside.model_files import ModelFiles
@@ -22,29 +19,11 @@ from fireside.native.compare import compare, is_better
 from fireside.native.toolchain import find_toolchain
 from fireside.settings import Home, Settings
 
-Stage = Literal["source", "tools", "compiling", "comparing"]
 SLOWER = "it is not faster than the prebuilt engine here"
-
-
-class Step(msgspec.Struct, frozen=True, tag="step"):
-    """How far a build is; `total` is 0 where nobody knows."""
-
-    stage: Stage
-    done: int = 0
-    total: int = 0
-
-
-class Told(msgspec.Struct, frozen=True, tag="built"):
-    """The end of a build that went well; it is `used` from the next load on unless it is slower."""
-
-    built: Built
-    used: bool
-
-
 Tell = Callable[[Step], None]
 
 
-async def build_engine(home: Home, settings: Settings, tell: Tell) -> Told:
+async def build_engine(home: Home, settings: Settings, tell: Tell) -> Built:
     """Build the engine in `home`, compare it with the prebuilt one, and note what was found.
 
     ModelNotFound where no model is here to compare with; the other errors are those of the steps.
@@ -79,7 +58,7 @@ async def build_engine(home: Home, settings: Settings, tell: Tell) -> Told:
         failed=None if is_better(compared) else SLOWER,
     )
     built.write(folder, found)
-    return Told(found, found.usable)
+    return found
 
 
 def remove_engine(home: Home) -> bool:
