@@ -92,7 +92,7 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(starter(snapshots), settings)
-        library = library or Library(home.models, os.environ)
+        library = library or Library(home.models, os.environ, aliases=home.aliases)
         return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:
@@ -309,7 +309,8 @@ class App:
     @contextlib.contextmanager
     def _promised(self, defaults: Defaults, conversation_id: str) -> Iterator[Promise]:
         """Give a place in the queue while the turn is stored; it is given up where that fails."""
-        promise = self.engines.promise(defaults.model or "", conversation_id)
+        reference = self.catalogue.engine_reference(defaults.model or "")
+        promise = self.engines.promise(reference, conversation_id)
         try:
             yield promise
         except BaseException:

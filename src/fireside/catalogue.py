@@ -1,9 +1,10 @@
-"""The models of a server as it shows them: those here and those of its settings, what is loaded marked."""
+"""The models of a server as it shows them: those here, those of its settings and its names for them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
@@ -33,27 +34,28 @@ class Catalogue:
         """Return the installed models and those of the settings, with what is loaded marked."""
         cards = {card.reference: card for card in self._library.installed()}
         default = self._library.card(self._settings.model)
-        loaded = {status.model for status in self._engines.statuses()}
+        loaded = {status.model: status for status in self._engines.statuses()}
         cards.setdefault(default.reference, default)
+        cards |= {card.reference: card for card in self._library.made.cards()}
         if self._settings.embedding_model:
             # What is wrong with it is told to those who ask for embeddings, not to those who chat.
             with contextlib.suppress(BadReference, ModelNotFound, ModelDamaged):
                 embedding = self._library.card(self._settings.embedding_model)
                 cards.setdefault(embedding.reference, embedding)
-        return tuple(
-            msgspec.structs.replace(
-                card, loaded=card.reference in loaded, is_default=card.reference == default.reference
-            )
-            for card in cards.values()
-        )
+        return tuple(_told(card, loaded, default.reference) for card in cards.values())
 
     def card(self, reference: str) -> ModelCard:
         """Return the card of one model, installed or known."""
         card = self._library.card(reference)
         return next((known for known in self.cards() if known.reference == card.reference), card)
 
+    def engine_reference(self, reference: str) -> str:
+        """Return the reference under which an engine has the model: a mere name shares its model's engine."""
+        card = self._library.card(reference)
+        return card.loaded_as or card.reference
+
     async def remove(self, reference: str) -> None:
-        """Remove an installed model's file; Conflict while an engine has it loaded and in use."""
+        """Remove an installed model's file, or a name; Conflict while an engine has it loaded and in use."""
         card = await asyncio.to_thread(self._library.card, reference)
         if any(status.users for status in self._engines.statuses() if status.model == card.reference):
             raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
@@ -74,6 +76,16 @@ class Catalogue:
                 param="format",
             )
         return msgspec.structs.replace(defaults, model=card.reference)
+
+
+def _told(card: ModelCard, loaded: Mapping[str, EngineStatus], default: str) -> ModelCard:
+    status = loaded.get(card.loaded_as or card.reference)
+    return msgspec.structs.replace(
+        card,
+        loaded=status is not None,
+        unloads_in_s=status.unloads_in_s if status else None,
+        is_default=card.reference == default,
+    )
 
 
 def check_writes(card: ModelCard) -> None:

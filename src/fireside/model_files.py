@@ -35,9 +35,9 @@ class ModelFiles:
     def _file(self, reference: str) -> ModelFile:
         weights = self._library.weights(reference)
         limit = weights.context_length or DEFAULT_CONTEXT
-        wanted = self._settings.context_length or DEFAULT_CONTEXT
+        wanted = weights.wanted_context_length or self._settings.context_length or DEFAULT_CONTEXT
         return ModelFile(
-            reference=reference,
+            reference=weights.reference,
             path=weights.path,
             identity=weights.identity,
             context_length=min(wanted, limit),
@@ -47,6 +47,9 @@ class ModelFiles:
             batch_token_bytes=weights.dimensions.batch_token_bytes,
             engine=weights.engine,
             size_bytes=weights.size_bytes,
+            adapters=weights.adapters,
+            projector=weights.projector,
+            idle_s=weights.idle_s,
         )
 
 

@@ -99,6 +99,10 @@ class Home(msgspec.Struct, frozen=True):
         return self.config / "personas"
 
     @property
+    def aliases(self) -> Path:
+        return self.config / "aliases"
+
+    @property
     def models(self) -> Path:
         return self.data / "models"
 

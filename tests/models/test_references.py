@@ -18,6 +18,8 @@ from fireside.models.references import parse
         ("file:/models/x.gguf", "file:/models/x.gguf"),
         ("file:///models/my%20x.gguf", "file:/models/my x.gguf"),
         ("/models/a/../x.gguf", "file:/models/x.gguf"),
+        (" Poet ", "alias:poet"),
+        ("alias:gpt-4o", "alias:gpt-4o"),
         ("hf:Qwen/Qwen3-4B-GGUF:Q4_K_M", "hf:Qwen/Qwen3-4B-GGUF:Q4_K_M"),
     ],
 )
@@ -40,7 +42,8 @@ def test_a_plain_path_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     "written",
     [
         "",
-        "smollm2",
+        "small model",
+        "alias:../x",
         "pypi:",
         "pypi:../../etc/passwd",
         "pypi:a/b",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,18 @@ if TYPE_CHECKING:
     from fireside.cards import ModelCard
     from fireside.client.routes import AsyncClient
 
+YEAR_S = 365 * 86_400.0
 reference_argument = click.argument("reference", metavar="REF")
 
 
-MORE: Commands = {}
+MORE: Commands = {
+    "alias": ("fireside.cli.making:alias", _("Give a model a name, and change what is different about it.")),
+    "load": ("fireside.cli.making:load", _("Load a model before it is needed.")),
+    "unload": (
+        "fireside.cli.making:unload",
+        _("Unload a model; replies that it writes now are finished first."),
+    ),
+}
 
 
 @click.group("models", invoke_without_command=True, cls=LazyGroup, table=MORE)
@@ -50,12 +59,22 @@ def list_models(json: bool) -> None:
 def _state(card: ModelCard) -> str:
     states = (
         (card.is_default, _("default")),
-        (card.loaded, _("loaded")),
+        (bool(card.alias_of), _("stands for {model}", model=card.alias_of)),
+        (card.loaded, _loaded(card)),
         (not card.installed, _("not fetched yet")),
         (card.purpose == "embedding", _("makes embeddings")),
         (card.purpose == "ranking", _("ranks texts")),
     )
     return ", ".join(word for holds, word in states if holds)
+
+
+def _loaded(card: ModelCard) -> str:
+    """Return that it is loaded, and until when if nobody uses it."""
+    if card.unloads_in_s is None:
+        return _("loaded")
+    if card.unloads_in_s > YEAR_S:
+        return _("stays loaded")
+    return _("loaded, leaves after {minutes} min", minutes=math.ceil(card.unloads_in_s / 60))
 
 
 @models.command("show", help=_("Show what is known about a model."))
@@ -74,6 +93,8 @@ def show_model(reference: str, json: bool) -> None:
         [
             (_("model"), card.reference),
             (_("name"), card.name),
+            (_("stands for"), card.alias_of),
+            (_("adapters"), ", ".join(card.adapters)),
             (_("origin"), card.origin),
             (_("licence"), card.licence or _("unknown")),
             (_("size"), size(card.size_bytes)),

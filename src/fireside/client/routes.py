@@ -25,6 +25,7 @@ from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Pairing, Perso
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
 from fireside.client.launch import OnStart, ensure_server, find_again
+from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
 from fireside.client.sse import ServerSentEvent
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
@@ -107,6 +108,7 @@ class AsyncClient:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.memories = MemoryRoutes(connection)
+        self.making = MakingRoutes(connection)
 
     @property
     def address(self) -> str:

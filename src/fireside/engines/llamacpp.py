@@ -140,6 +140,8 @@ def _task(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
         prompt_threads=settings.prompt_threads or cores,
         prompt_cache_mib=0 if model.pooling else PROMPT_CACHE_MIB,
         pooling=model.pooling,
+        adapters=tuple((str(one.path.absolute()), one.scale) for one in model.adapters),
+        projector=str(model.projector.absolute()) if model.projector else None,
         slot_save_path=str(vault.folder.absolute()) if vault and vault.enabled else None,
     )
 

@@ -73,7 +73,7 @@ def state_key(model: ModelFile, settings: Settings, build: str) -> str:
         "unified": False,
         "cache_types": ("f16", "f16"),
         "flash_attention": "on graphics processors",
-        "adapters": (),
+        "adapters": tuple((one.identity, one.scale) for one in model.adapters),
     }
     return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16).hexdigest()
 

@@ -23,7 +23,7 @@ class Loaded:
         self.model = model
         self.key = key_of(model)
         self._slots = settings.slots
-        self.idle_s = settings.model_idle_s
+        self.idle_s = settings.model_idle_s if model.idle_s is None else model.idle_s
         """how long it stays when nobody uses it"""
         self.engine: Engine | None = None
         self.load: asyncio.Task[None] | None = None

@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
+from fireside.aliases import Adapter
 from fireside.cards import EngineName, Place, Pooling
 from fireside.messages import Message, Sampling
 
@@ -31,6 +32,11 @@ class ModelFile(msgspec.Struct, frozen=True):
     engine: EngineName = "llamacpp"
     size_bytes: int | None = None
     """of all its weights together, where they are more than the file at `path`"""
+    adapters: tuple[Adapter, ...] = ()
+    projector: Path | None = None
+    """turns pictures into what the model reads"""
+    idle_s: float | None = None
+    """how long it stays when nobody uses it; None leaves it to the settings"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):

@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple, TypeVar
 
 import msgspec
 
@@ -31,6 +32,7 @@ from fireside.models.gguf_cursor import (
 from fireside.models.gguf_types import FILE_TYPES
 from fireside.models.lookalikes import seems_to_be
 
+T = TypeVar("T")
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
 FIRST_READ_BYTES = 4 << 20
@@ -89,11 +91,16 @@ def read_header(path: Path) -> Header:
 
     ModelNotFound where there is no readable file, ModelDamaged for anything but a sound GGUF file.
     """
+    return read_file(path, _header)
+
+
+def read_file(path: Path, read: Callable[[Path, int, int], T]) -> T:
+    """Return what `read` makes of a file, its size and its time; ModelNotFound where there is none."""
     try:
         if not path.is_file():
             raise _missing(path)
         status = path.stat()
-        return _header(path, status.st_size, status.st_mtime_ns)
+        return read(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelNotFound(
@@ -103,8 +110,13 @@ def read_header(path: Path) -> Header:
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def _header(path: Path, size: int, mtime_ns: int) -> Header:
+    return parsed(path, size, _parse)
+
+
+def parsed(path: Path, size: int, parse: Callable[[bytes, int], T]) -> T:
+    """Return what `parse` makes of as much of the file as it needs; ModelDamaged where it can't."""
     with path.open("rb") as file:
-        return _read(path, file, size)
+        return _read(path, file, size, parse)
 
 
 def _missing(path: Path) -> ModelNotFound:
@@ -115,13 +127,13 @@ def _missing(path: Path) -> ModelNotFound:
     return ModelNotFound(f"there is no file {path}", hint="check the path; it names one .gguf file")
 
 
-def _read(path: Path, file: BinaryIO, size: int) -> Header:
+def _read(path: Path, file: BinaryIO, size: int, parse: Callable[[bytes, int], T]) -> T:
     """Parse what is read, reading twice as much while the header goes on."""
     data = file.read(min(size, FIRST_READ_BYTES))
     try:
         while True:
             try:
-                return _parse(data, size)
+                return parse(data, size)
             except MoreNeeded:
                 more = file.read(len(data))
                 if not more:
@@ -133,7 +145,19 @@ def _read(path: Path, file: BinaryIO, size: int) -> Header:
         ) from damage
 
 
-def _parse(data: bytes, size: int) -> Header:
+class Opened(NamedTuple):
+    """A header whose every bound was checked."""
+
+    version: int
+    values: Values
+    elements: int
+    architecture: str
+    sha256: str
+    """of everything before the tensors"""
+
+
+def opened(data: bytes, size: int, check_purpose: Callable[[Values], None]) -> Opened:
+    """Return the header that `data` begins with; Damaged, or MoreNeeded."""
     if data[:4] != MAGIC:
         raise Damaged(
             f"it is not a GGUF file, it seems to be {seems_to_be(data[:64])}",
@@ -148,15 +172,21 @@ def _parse(data: bytes, size: int) -> Header:
         )
     tensor_count, value_count = cursor.u64(), cursor.u64()
     values = read_values(cursor, value_count)
-    _check_purpose(values)
+    check_purpose(values)
     elements = read_tensors(cursor, tensor_count, values.whole("general.alignment") or 32)
     architecture = values.text("general.architecture")
     if not architecture or not re.fullmatch(r"[\w.-]{1,64}", architecture):
         raise Damaged("it doesn't name its architecture")
+    digest = hashlib.sha256(data[: cursor.position]).hexdigest()
+    return Opened(version, values, elements, architecture, digest)
+
+
+def _parse(data: bytes, size: int) -> Header:
+    version, values, elements, architecture, header_sha256 = opened(data, size, _check_purpose)
     return Header(
         version=version,
         size_bytes=size,
-        header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
+        header_sha256=header_sha256,
         architecture=architecture,
         name=_shown(values.text("general.name")),
         parameters=_parameters(values, elements),
@@ -181,7 +211,7 @@ def _check_purpose(values: Values) -> None:
     if purpose not in (None, "", "model"):
         raise Damaged(
             f"it carries a part ({_shown(purpose)}) and not a whole model",
-            hint="name the model's own .gguf file",
+            hint="name the model's own .gguf file; `fireside models alias --help` tells what parts are for",
         )
 
 
@@ -206,4 +236,4 @@ def _shown(text: str | None) -> str | None:
     return " ".join(printable.split())[:MAX_SHOWN] or None
 
 
-__all__ = ["FIRST_READ_BYTES", "MAX_HEADER_BYTES", "Header", "read_header"]
+__all__ = ["FIRST_READ_BYTES", "MAX_HEADER_BYTES", "Header", "opened", "parsed", "read_file", "read_header"]

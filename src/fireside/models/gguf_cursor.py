@@ -157,7 +157,7 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
         if key == "tokenizer.chat_template":
             kept.has_template = not text.isspace() and bool(text)
             kept.reasons = REASONING_CHOICE in text
-        elif key.startswith("general."):
+        elif key.startswith(("general.", "adapter.", "clip.")):
             kept.scalars[key] = text[:MAX_KEPT_BYTES].decode("utf-8", "replace")
     elif kind in SCALARS:
         kept.scalars[key] = cursor.scalar(kind)

