@@ -218,6 +218,7 @@ class Engines:
             self._queue.left(ticket)
             if not asked.given.cancelled():
                 loaded.rest()
+                loaded.stay(asked.model)
                 loaded.users += 1
                 asked.since = self._clock()
                 asked.given.set_result(loaded)
