@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import msgspec
 
 from fireside.conversations import StoredMessage
-from fireside.engines.protocol import Engine
+from fireside.engines.protocol import Engine, eyes_of
 from fireside.errors import ContextLengthExceeded
 from fireside.eviction import Eviction, Moved, Summarise
 from fireside.framing import Framing, Ids, Laid, Layout, layout_of
 from fireside.messages import ReasoningPart, Receipt, Role
 from fireside.past import History, Past, read_past
+from fireside.pictures import decoded
 from fireside.recalling import with_recall
 from fireside.tidy import THINK_BEGIN, control_tokens
 from fireside.window import Budget, Given, make_receipt
@@ -217,12 +218,22 @@ class _Work:
         for message, text in zip(reversed(newest), reversed(texts), strict=False):
             as_said = text == message.message.prompt_text
             ids = sampled.get(message.id) if as_said else None
-            ids = ids or await self.framing.content(message.role, text)
+            ids = ids or (*await self._shown(message), *await self.framing.content(message.role, text))
             total += len(ids)
             if most is not None and contents and total > most:
                 break
             contents.append(ids)
         return contents[::-1]
+
+    async def _shown(self, message: StoredMessage) -> Ids:
+        """Return what stands for a message's pictures where the model sees; all are told their names."""
+        pictures = message.message.pictures
+        eyes = eyes_of(self.framing.engine) if pictures else None
+        ids: list[int] = []
+        for part in pictures if eyes else ():
+            assert eyes is not None  # noqa: S101 - there is nothing to be shown otherwise
+            ids += await eyes.look(await asyncio.to_thread(decoded, part.data))
+        return tuple(ids)
 
 
 def _given(branch: Sequence[StoredMessage], past: Past, *, cut: int) -> Given:

@@ -10,9 +10,19 @@ from typing import Protocol
 import msgspec
 
 from fireside.cards import EngineStatus, ModelCard
-from fireside.errors import BadReference, Conflict, ModelDamaged, ModelNotFound, NoChat, NoTemplate
-from fireside.messages import Defaults, PromptFormat
+from fireside.errors import (
+    BadPicture,
+    BadReference,
+    Conflict,
+    ModelDamaged,
+    ModelNotFound,
+    NoChat,
+    NoTemplate,
+    NoVision,
+)
+from fireside.messages import Defaults, Message, PromptFormat
 from fireside.models.library import Library
+from fireside.pictures import MOST_PICTURES, decoded
 from fireside.settings import Settings
 
 
@@ -61,13 +71,14 @@ class Catalogue:
             raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
         await asyncio.to_thread(self._library.remove, reference)
 
-    def ready_to_answer(self, defaults: Defaults) -> Defaults:
+    def ready_to_answer(self, defaults: Defaults, message: Message) -> Defaults:
         """Return `defaults` with the model's canonical reference and what its makers recommend under them.
 
-        NoChat or NoTemplate for what can't be answered, before anything is stored.
+        NoChat, NoTemplate, NoVision or BadPicture where `message` can't be answered, before it is stored.
         """
         card = self._library.card(defaults.model or "")
         check_writes(card)
+        check_pictures(card, message)
         defaults = card.defaults.merged(defaults)
         if card.has_template is False and defaults.format is not PromptFormat.TRANSCRIPT:
             raise NoTemplate(
@@ -76,6 +87,30 @@ class Catalogue:
                 param="format",
             )
         return msgspec.structs.replace(defaults, model=card.reference)
+
+
+def check_pictures(card: ModelCard, message: Message) -> None:
+    """Raise NoVision where there are pictures that the model can't see, BadPicture for what is none."""
+    pictures = message.pictures
+    if pictures:
+        check_sees(card)
+    if len(pictures) > MOST_PICTURES:
+        raise BadPicture(
+            f"{len(pictures)} pictures; {MOST_PICTURES} is the most", hint="send fewer", param="parts"
+        )
+    for part in pictures:
+        decoded(part.data, part.name)
+
+
+def check_sees(card: ModelCard) -> None:
+    """Raise NoVision for a model that isn't shown pictures."""
+    if not card.sees:
+        raise NoVision(
+            f"{card.name} doesn't see pictures",
+            hint="choose a model that sees, or give this one its projector: "
+            "fireside models alias NAME REF --projector mmproj.gguf",
+            param="model",
+        )
 
 
 def _told(card: ModelCard, loaded: Mapping[str, EngineStatus], default: str) -> ModelCard:

@@ -110,7 +110,9 @@ class SlotKeeper:
         vault = self._vault
         if vault is None:
             return Taken(origin)
-        if origin and not await asyncio.to_thread(vault.keeps, origin.conversation_id):
+        # The file of a state has the ids of texts only: what it was shown couldn't be told from it.
+        unknown = any(number < 0 for number in prompt)
+        if origin and (unknown or not await asyncio.to_thread(vault.keeps, origin.conversation_id)):
             origin = msgspec.structs.replace(origin, keep=False)
         ids = packed(prompt)
         async with self._placing:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fireside.cards import ModelCard, purpose_of
 from fireside.models.gguf import read_header
+from fireside.models.parts import projector_beside
 
 
 def inspect(path: Path, *, reference: str, origin: str, name: str | None = None) -> ModelCard:
@@ -32,5 +33,6 @@ def inspect(path: Path, *, reference: str, origin: str, name: str | None = None)
         purpose=purpose,
         embedding_length=header.embedding_length if purpose == "embedding" else None,
         reasons=header.reasons,
+        sees=purpose == "chat" and projector_beside(path, width=header.dimensions.width) is not None,
         languages=header.languages,
     )

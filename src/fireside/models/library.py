@@ -15,7 +15,8 @@ from fireside.cards import EngineName, ModelCard, Pooling
 from fireside.errors import Conflict, ModelNotFound
 from fireside.models.dimensions import Dimensions
 from fireside.models.gguf import read_header
-from fireside.models.made import Made
+from fireside.models.made import Made, seeing
+from fireside.models.parts import projector_beside
 from fireside.models.references import Reference, parse
 from fireside.models.sources import SOURCES, Progress, PullProgress, Source
 
@@ -154,7 +155,7 @@ class Library:
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
             )
         path = Path(card.path)
-        return Weights(
+        weights = Weights(
             reference=card.reference,
             path=path,
             identity=card.sha256 or _cheap_identity(path),
@@ -164,6 +165,8 @@ class Library:
             dimensions=read_header(path).dimensions,
             architecture=card.architecture,
         )
+        projector = projector_beside(path, width=weights.dimensions.width) if card.sees else None
+        return seeing(weights, projector) if projector else weights
 
     def remove(self, reference: str) -> None:
         """Delete a model that was fetched; Conflict for a person's own file and during a fetch."""

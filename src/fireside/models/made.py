@@ -112,31 +112,25 @@ class Made:
 
     def _changed(self, reference: str, alias: Alias, base: Weights) -> Weights:
         adapters = []
-        size_bytes = base.size_bytes or base.path.stat().st_size
+        adapters_bytes = 0
         for named in alias.adapters:
             path = file_of(named.file, "adapters")
             part = read_adapter(path, architecture=base.architecture)
             adapters.append(Adapter(path, named.scale, part.identity))
-            size_bytes += part.size_bytes
-        projector, identity = base.projector, base.identity
+            adapters_bytes += part.size_bytes
         if alias.projector:
-            projector = file_of(alias.projector, "projector")
-        if alias.projector and projector:
-            part = read_projector(projector, width=base.dimensions.width)
-            identity = mixed(identity, part.identity)
-            size_bytes += part.size_bytes
+            base = seeing(base, file_of(alias.projector, "projector"))
         return msgspec.structs.replace(
             base,
             reference=reference,
             # Each has an engine of its own, so that a reference tells which one.
             identity=mixed(
-                identity, f"{alias.context_length}", *(f"{one.identity}*{one.scale}" for one in adapters)
+                base.identity, f"{alias.context_length}", *(f"{one.identity}*{one.scale}" for one in adapters)
             ),
             adapters=tuple(adapters),
-            projector=projector,
             wanted_context_length=alias.context_length,
             idle_s=alias.idle_s,
-            size_bytes=size_bytes,
+            size_bytes=_size_of(base) + adapters_bytes,
         )
 
     def save(self, name: str, alias: Alias) -> ModelCard:
@@ -183,6 +177,21 @@ class Made:
                 f"{name} stands for {alias.model}: {error.message}",
                 hint=f"make it anew: fireside models alias {name} REF",
             ) from error
+
+
+def seeing(weights: Weights, projector: Path) -> Weights:
+    """Return the weights with eyes; ModelDamaged where the projector isn't one for them."""
+    part = read_projector(projector, width=weights.dimensions.width)
+    return msgspec.structs.replace(
+        weights,
+        projector=projector,
+        identity=mixed(weights.identity, part.identity),
+        size_bytes=_size_of(weights) + part.size_bytes,
+    )
+
+
+def _size_of(weights: Weights) -> int:
+    return weights.size_bytes or weights.path.stat().st_size
 
 
 def check(name: str, alias: Alias) -> None:

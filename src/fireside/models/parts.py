@@ -5,17 +5,20 @@ Keys: ggml's docs/gguf.md, and what llama.cpp's converters write (convert_lora_t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
-from fireside.errors import ModelDamaged
+from fireside.errors import ModelDamaged, ModelNotFound
 from fireside.models.gguf import Opened, opened, parsed, read_file
 from fireside.models.gguf_cursor import Damaged, Values
 
 PROJECTOR_ARCHITECTURE = "clip"
+OWN_WIDTH = frozenset(("mlp", "mlp_norm", "ldp", "ldpv2", "resampler"))
+"""older kinds: the width that their files tell is CLIP's own, and the engine finds out whether they fit"""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -61,6 +64,21 @@ def read_projector(path: Path, *, width: int | None = None) -> Part:
     return part
 
 
+def projector_beside(path: Path, *, width: int) -> Path | None:
+    """Return the projector (`mmproj….gguf`) that lies beside a model and fits it.
+
+    None where none or several do; damaged ones don't count: a model is whole without eyes.
+    """
+    if path.name.lower().startswith("mmproj"):
+        return None
+    found = []
+    for one in sorted(path.parent.glob("mmproj*.gguf")):
+        with contextlib.suppress(ModelDamaged, ModelNotFound):
+            read_projector(one, width=width)
+            found.append(one)
+    return found[0] if len(found) == 1 else None
+
+
 @functools.lru_cache(maxsize=64)
 def _adapter(path: Path, size: int, mtime_ns: int) -> Part:
     header = _opened(path, size, _check_adapter)
@@ -70,12 +88,13 @@ def _adapter(path: Path, size: int, mtime_ns: int) -> Part:
 @functools.lru_cache(maxsize=64)
 def _projector(path: Path, size: int, mtime_ns: int) -> Part:
     header = _opened(path, size, _check_projector)
+    kind = header.values.text("clip.vision.projector_type") or header.values.text("clip.projector_type")
     return Part(
         header.architecture,
         _identity(header, size, mtime_ns),
         size,
         sees=bool(header.values.scalars.get("clip.has_vision_encoder")),
-        width=header.values.whole("clip.vision.projection_dim"),
+        width=None if kind in OWN_WIDTH else header.values.whole("clip.vision.projection_dim"),
     )
 
 
