@@ -24,6 +24,8 @@ MOST_PICTURES = 16
 """in one message"""
 MediaType = Literal["image/png", "image/jpeg", "image/gif"]
 OTHERS = ((b"RIFF", "WebP"), (b"BM", "a bitmap"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"<svg", "SVG"))
+PICTURES = (b"\x89PNG", b"GIF8", b"\xff\xd8\xff")
+"""how those begin that can be shown"""
 HINT = "send a PNG, JPEG or GIF"
 _SIZES = frozenset((*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), *range(0xCD, 0xD0)))
 """JPEG's markers that tell the size of a frame"""

@@ -1,4 +1,4 @@
-"""Pictures in a real server: the small model with made eyes sees them, in conversations and for other programs."""
+"""Pictures in a real server: the small model with made eyes sees them, whoever shows them."""
 
 from __future__ import annotations
 

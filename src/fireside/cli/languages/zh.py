@@ -268,6 +268,8 @@ ERRORS: dict[str, str] = {
     "model_not_found": "找不到模型",
     "no_chat": "这个模型不能对话",
     "no_template": "模型没有对话模板",
+    "no_vision": "这个模型看不了图片",
+    "bad_picture": "这张图片无法显示给模型",
     "no_embeddings": "这个模型不能生成向量",
     "not_enough_memory": "内存不足，无法加载模型",
     "not_found": "找不到",

@@ -16,6 +16,9 @@ TEXTS: dict[str, str] = {
     "{model} is unloaded": "{model} 已卸载",
     "{wrong}: write FILE or FILE@0.5": "{wrong}：请写 FILE 或 FILE@0.5",
     "{wrong} is no time: write 90, 5m, 2h or -1": "{wrong} 不是时间：请写 90、5m、2h 或 -1",
+    "A text file or a picture that goes with the question; may be repeated.": (
+        "随问题一起发送的文本文件或图片；可重复。"
+    ),
     "stands for {model}": "代表 {model}",
     "stands for": "代表",
     "adapters": "适配器",
