@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from fireside.models.shelf import ShelfModel
+from fireside.models.shelf import ShelfModel, Wheel
 
 WHEEL = "tiny_model-1.0-py3-none-any.whl"
 MEMBER = "tiny_model/tiny.gguf"
@@ -32,10 +32,16 @@ def wheel_of(payload: bytes, member: str = MEMBER, *, compression: int = zipfile
 def shelf_model(payload: bytes, wheel: bytes) -> ShelfModel:
     return ShelfModel(
         project="tiny-model",
-        version="1.0",
-        wheel=WHEEL,
-        wheel_bytes=len(wheel),
-        member=MEMBER,
+        wheels=(
+            Wheel(
+                project="tiny-model",
+                wheel=WHEEL,
+                wheel_bytes=len(wheel),
+                member=MEMBER,
+                member_bytes=len(payload),
+                member_sha256=hashlib.sha256(payload).hexdigest(),
+            ),
+        ),
         file_name="tiny.gguf",
         size_bytes=len(payload),
         sha256=hashlib.sha256(payload).hexdigest(),
@@ -48,6 +54,7 @@ def shelf_model(payload: bytes, wheel: bytes) -> ShelfModel:
         quantization="Q4_1",
         context_length=2048,
         has_template=True,
+        tuned_for="instruct",
     )
 
 

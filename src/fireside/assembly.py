@@ -13,7 +13,7 @@ import msgspec
 
 from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Engine, eyes_of
-from fireside.errors import ContextLengthExceeded
+from fireside.errors import ContextLengthExceeded, NoVision
 from fireside.eviction import Eviction, Moved, Summarise
 from fireside.framing import Framing, Ids, Laid, Layout, layout_of
 from fireside.messages import ReasoningPart, Receipt, Role
@@ -218,21 +218,25 @@ class _Work:
         for message, text in zip(reversed(newest), reversed(texts), strict=False):
             as_said = text == message.message.prompt_text
             ids = sampled.get(message.id) if as_said else None
-            ids = ids or (*await self._shown(message), *await self.framing.content(message.role, text))
+            if not ids:
+                shown = await self._shown(message, is_question=message is kept[-1])
+                ids = (*shown, *await self.framing.content(message.role, text))
             total += len(ids)
             if most is not None and contents and total > most:
                 break
             contents.append(ids)
         return contents[::-1]
 
-    async def _shown(self, message: StoredMessage) -> Ids:
-        """Return what stands for a message's pictures where the model sees; all are told their names."""
-        pictures = message.message.pictures
-        eyes = eyes_of(self.framing.engine) if pictures else None
+    async def _shown(self, message: StoredMessage, *, is_question: bool) -> Ids:
+        """Return what stands for a message's pictures; who can't see has the names of earlier ones."""
         ids: list[int] = []
-        for part in pictures if eyes else ():
-            assert eyes is not None  # noqa: S101 - there is nothing to be shown otherwise
-            ids += await eyes.look(await asyncio.to_thread(decoded, part.data))
+        for part in message.message.pictures:
+            eyes = eyes_of(self.framing.engine)
+            if eyes:
+                ids += await eyes.look(await asyncio.to_thread(decoded, part.data))
+            elif is_question:
+                model = self.framing.engine.info.model
+                raise NoVision(f"{model} doesn't see pictures here", hint="choose a model that sees")
         return tuple(ids)
 
 

@@ -28,7 +28,7 @@ def test_a_small_file_says_what_it_is(tmp_path: Path) -> None:
     header = read(tmp_path, SOUND)
     assert header.architecture == "llama"
     assert header.name == "Tiny"
-    assert header.parameters == 32 * 4 + 8
+    assert header.elements == 32 * 4 + 8
     assert header.quantization == "Q4_1"
     assert header.context_length == 2048
     assert header.licence == "apache-2.0"
@@ -40,7 +40,7 @@ def test_a_small_file_says_what_it_is(tmp_path: Path) -> None:
 def test_the_first_model_says_what_it_is(smollm2: Path) -> None:
     header = read_header(smollm2)
     assert header.architecture == "llama"
-    assert header.parameters == 134_515_008
+    assert header.elements == 134_515_008
     assert header.context_length == 8192
     assert header.vocabulary == 49152
     assert header.has_template
@@ -92,7 +92,10 @@ def test_names_carry_no_control_characters(tmp_path: Path) -> None:
         (made_gguf.gguf(value_count=2**62), "values"),
         (made_gguf.gguf(tensors=()), "no weights"),
         (made_gguf.gguf(without=("general.architecture",)), "architecture"),
-        (made_gguf.gguf({"general.type": "adapter"}), "adapter"),
+        (
+            made_gguf.gguf(tensors=(made_gguf.tensor("a", (8,), 0, 0), made_gguf.tensor("b", (8,), 0, 0))),
+            "overlap",
+        ),
         (made_gguf.gguf({"general.alignment": 48}), "alignment"),
         (made_gguf.gguf(weights=b"\1" * 100), "cut short"),
         (SOUND[:300], "in the middle of its header"),

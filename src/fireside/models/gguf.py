@@ -11,19 +11,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
-from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, TypeVar
+from typing import Any, BinaryIO
 
 import msgspec
 
 from fireside.cards import Pooling
 from fireside.errors import ModelDamaged, ModelNotFound
 from fireside.models.dimensions import Dimensions, dimensions_of
+from fireside.models.foreign import Damaged, shown
 from fireside.models.gguf_cursor import (
     MAX_HEADER_BYTES,
     Cursor,
-    Damaged,
     MoreNeeded,
     Values,
     read_tensors,
@@ -32,12 +31,11 @@ from fireside.models.gguf_cursor import (
 from fireside.models.gguf_types import FILE_TYPES
 from fireside.models.lookalikes import seems_to_be
 
-T = TypeVar("T")
 MAGIC = b"GGUF"
+PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
 VERSIONS = (2, 3)
 FIRST_READ_BYTES = 4 << 20
-MAX_SHOWN = 120
-REMEMBERED = 64
+REMEMBERED = 512
 POOLINGS: dict[int, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 """llama.cpp's `llama_pooling_type`; 0 is none"""
 ENCODERS = frozenset(
@@ -66,17 +64,32 @@ class Header(msgspec.Struct, frozen=True):
     size_bytes: int
     header_sha256: str
     """of everything before the tensors"""
+    kind: str
+    """`model`, or which part of one it is: `mmproj` (a projector, which lets a model see), `adapter`, …"""
+    part_type: str | None
+    """of a part: `lora`, or what kind of projector it is"""
     architecture: str
+    """empty for the later files of several, which leave it to the first"""
     name: str | None
+    elements: int
+    """of the tensors in this file"""
+    tensors: int
     parameters: int | None
+    """as it says itself"""
     quantization: str | None
     context_length: int | None
     """tokens"""
     licence: str | None
+    licence_link: str | None
     languages: tuple[str, ...]
+    hints: tuple[str | None, ...]
+    """names and tags that may tell what the model was trained for"""
     has_template: bool
     reasons: bool
     """whether its template lets one choose that it thinks before it answers"""
+    takes_tools: bool
+    """whether its template writes what functions there are"""
+    tokenizer: str | None
     vocabulary: int | None
     """tokens"""
     dimensions: Dimensions
@@ -84,23 +97,30 @@ class Header(msgspec.Struct, frozen=True):
     """None for a model that writes"""
     embedding_length: int | None
     """numbers in one embedding, or in what it computes for each token"""
+    recommended: tuple[tuple[str, float], ...]
+    """sampling that its makers recommend, by llama.cpp's names"""
+    has_vision: bool
+    """whether a projector's tensors are in it"""
+    projects_to: int | None
+    """numbers in what a projector makes of a piece of a picture"""
+    split_number: int
+    """which of several files it is, from 0"""
+    split_count: int
+    split_tensors: int | None
+    """in all of them"""
 
 
 def read_header(path: Path) -> Header:
     """Return what the GGUF file at `path` says about itself, remembered while the file stays the same.
 
-    ModelNotFound where there is no readable file, ModelDamaged for anything but a sound GGUF file.
+    ModelNotFound where there is no readable file, ModelDamaged for anything but a sound GGUF file. It may
+    be a part of a model: `kind` and `split_count` tell.
     """
-    return read_file(path, _header)
-
-
-def read_file(path: Path, read: Callable[[Path, int, int], T]) -> T:
-    """Return what `read` makes of a file, its size and its time; ModelNotFound where there is none."""
     try:
         if not path.is_file():
             raise _missing(path)
         status = path.stat()
-        return read(path, status.st_size, status.st_mtime_ns)
+        return _header(path, status.st_size, status.st_mtime_ns)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ModelNotFound(
@@ -110,13 +130,8 @@ def read_file(path: Path, read: Callable[[Path, int, int], T]) -> T:
 
 @functools.lru_cache(maxsize=REMEMBERED)
 def _header(path: Path, size: int, mtime_ns: int) -> Header:
-    return parsed(path, size, _parse)
-
-
-def parsed(path: Path, size: int, parse: Callable[[bytes, int], T]) -> T:
-    """Return what `parse` makes of as much of the file as it needs; ModelDamaged where it can't."""
     with path.open("rb") as file:
-        return _read(path, file, size, parse)
+        return _read(path, file, size)
 
 
 def _missing(path: Path) -> ModelNotFound:
@@ -127,13 +142,13 @@ def _missing(path: Path) -> ModelNotFound:
     return ModelNotFound(f"there is no file {path}", hint="check the path; it names one .gguf file")
 
 
-def _read(path: Path, file: BinaryIO, size: int, parse: Callable[[bytes, int], T]) -> T:
+def _read(path: Path, file: BinaryIO, size: int) -> Header:
     """Parse what is read, reading twice as much while the header goes on."""
     data = file.read(min(size, FIRST_READ_BYTES))
     try:
         while True:
             try:
-                return parse(data, size)
+                return _parse(data, size)
             except MoreNeeded:
                 more = file.read(len(data))
                 if not more:
@@ -145,19 +160,7 @@ def _read(path: Path, file: BinaryIO, size: int, parse: Callable[[bytes, int], T
         ) from damage
 
 
-class Opened(NamedTuple):
-    """A header whose every bound was checked."""
-
-    version: int
-    values: Values
-    elements: int
-    architecture: str
-    sha256: str
-    """of everything before the tensors"""
-
-
-def opened(data: bytes, size: int, check_purpose: Callable[[Values], None]) -> Opened:
-    """Return the header that `data` begins with; Damaged, or MoreNeeded."""
+def _parse(data: bytes, size: int) -> Header:
     if data[:4] != MAGIC:
         raise Damaged(
             f"it is not a GGUF file, it seems to be {seems_to_be(data[:64])}",
@@ -172,53 +175,86 @@ def opened(data: bytes, size: int, check_purpose: Callable[[Values], None]) -> O
         )
     tensor_count, value_count = cursor.u64(), cursor.u64()
     values = read_values(cursor, value_count)
-    check_purpose(values)
-    elements = read_tensors(cursor, tensor_count, values.whole("general.alignment") or 32)
-    architecture = values.text("general.architecture")
-    if not architecture or not re.fullmatch(r"[\w.-]{1,64}", architecture):
-        raise Damaged("it doesn't name its architecture")
-    digest = hashlib.sha256(data[: cursor.position]).hexdigest()
-    return Opened(version, values, elements, architecture, digest)
-
-
-def _parse(data: bytes, size: int) -> Header:
-    version, values, elements, architecture, header_sha256 = opened(data, size, _check_purpose)
-    return Header(
+    split_count = values.whole("split.count") or 1
+    tensors = read_tensors(
+        cursor,
+        tensor_count,
+        values.whole("general.alignment") or 32,
+        can_be_empty=split_count > 1,
+    )
+    return _described(
+        values,
         version=version,
         size_bytes=size,
-        header_sha256=header_sha256,
+        header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
+        elements=tensors.elements,
+        tensors=tensors.count,
+        has_vision=tensors.has_vision,
+        split_count=split_count,
+    )
+
+
+def _described(values: Values, *, split_count: int, **read: Any) -> Header:
+    split_number = values.whole("split.no") or 0
+    architecture = values.text("general.architecture") or ""
+    if not re.fullmatch(r"[\w.-]{1,64}", architecture) and not (split_number and not architecture):
+        raise Damaged("it doesn't name its architecture")
+    return Header(
+        **read,
+        kind=shown(values.text("general.type")) or ("mmproj" if architecture == "clip" else "model"),
+        part_type=shown(next(filter(None, map(values.text, PART_TYPES)), None)),
         architecture=architecture,
-        name=_shown(values.text("general.name")),
-        parameters=_parameters(values, elements),
+        name=shown(values.text("general.name")),
+        parameters=values.whole("general.parameter_count"),
         quantization=FILE_TYPES.get(values.whole("general.file_type") or 0)
         if "general.file_type" in values.scalars
         else None,
         context_length=values.whole(f"{architecture}.context_length"),
-        licence=_shown(values.text("general.license")),
-        languages=tuple(filter(None, map(_shown, values.languages))),
+        licence=_licence(values),
+        licence_link=shown(values.text("general.license.link")),
+        languages=tuple(filter(None, map(shown, values.lists.get("general.languages", ())))),
+        hints=_hints(values),
         has_template=values.has_template,
         reasons=values.reasons,
+        takes_tools=values.takes_tools,
+        tokenizer=_tokenizer(values),
         vocabulary=values.vocabulary,
         dimensions=dimensions_of(values, architecture),
         pooling=_pooling(values, architecture),
         embedding_length=values.whole(f"{architecture}.embedding_length_out")
         or values.whole(f"{architecture}.embedding_length"),
+        recommended=_recommended(values),
+        projects_to=values.whole("clip.vision.projection_dim"),
+        split_number=split_number,
+        split_count=split_count,
+        split_tensors=values.whole("split.tensors.count"),
     )
 
 
-def _check_purpose(values: Values) -> None:
-    purpose = values.text("general.type")
-    if purpose not in (None, "", "model"):
-        raise Damaged(
-            f"it carries a part ({_shown(purpose)}) and not a whole model",
-            hint="name the model's own .gguf file; `fireside models alias --help` tells what parts are for",
-        )
+def _licence(values: Values) -> str | None:
+    """Return the licence's name; the hub calls those that it has no word for `other`."""
+    short = shown(values.text("general.license"))
+    return (shown(values.text("general.license.name")) or short) if short in (None, "other") else short
 
 
-def _parameters(values: Values, elements: int) -> int | None:
-    """Return the number of weights; one file of several can only repeat what it was told."""
-    in_several_files = (values.whole("split.count") or 1) > 1
-    return values.whole("general.parameter_count") or (None if in_several_files else elements)
+def _hints(values: Values) -> tuple[str | None, ...]:
+    named = (values.text(f"general.{part}") for part in ("finetune", "name", "basename"))
+    return (*map(shown, named), *map(shown, values.lists.get("general.tags", ())))
+
+
+def _tokenizer(values: Values) -> str | None:
+    """Return the kind of tokenizer, and the way in which it cuts words beforehand: `gpt2/smollm`."""
+    parts = (shown(values.text(f"tokenizer.ggml.{part}")) for part in ("model", "pre"))
+    return "/".join(filter(None, parts)) or None
+
+
+def _recommended(values: Values) -> tuple[tuple[str, float], ...]:
+    prefix = "general.sampling."
+    return tuple(
+        (key.removeprefix(prefix), value)
+        for key, value in values.scalars.items()
+        if key.startswith(prefix) and not isinstance(value, str)
+    )
 
 
 def _pooling(values: Values, architecture: str) -> Pooling | None:
@@ -226,14 +262,4 @@ def _pooling(values: Values, architecture: str) -> Pooling | None:
     return told or ("mean" if architecture in ENCODERS else None)
 
 
-def _shown(text: str | None) -> str | None:
-    """Return a foreign text as one short line without control characters, or None for none.
-
-    >>> _shown("Nice\\x1b[2J  model\\n")
-    'Nice [2J model'
-    """
-    printable = "".join(character if character.isprintable() else " " for character in (text or ""))
-    return " ".join(printable.split())[:MAX_SHOWN] or None
-
-
-__all__ = ["FIRST_READ_BYTES", "MAX_HEADER_BYTES", "Header", "opened", "parsed", "read_file", "read_header"]
+__all__ = ["FIRST_READ_BYTES", "MAX_HEADER_BYTES", "Header", "read_header"]

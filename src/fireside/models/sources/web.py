@@ -1,4 +1,4 @@
-"""HTTP as the person's pip would do it: proxy, certificates, logins, and redirects without them."""
+"""HTTP as the person's pip would do it: proxy and certificates; logins stay where they belong."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
+from typing import Protocol
 
 import httpx
 
 from fireside.errors import ConfigError
 from fireside.models.pip_configuration import PipConfiguration
-from fireside.models.sources.credentials import Credentials, origin
+from fireside.models.sources.addresses import is_at_home
+from fireside.models.sources.credentials import origin
 
 MAX_REDIRECTS = 10
 MAX_CONNECT_S = 10.0
@@ -33,15 +35,29 @@ class NotThere(Failure):
     """The server answers, and has nothing of that name."""
 
 
+class Login(Protocol):
+    """Who knows the logins of a kind of server."""
+
+    @property
+    def hint(self) -> str:
+        """What to do where a server wants a login that isn't known."""
+        ...
+
+    def header(self, url: httpx.URL) -> str | None:
+        """Return the Authorization for exactly this address, or None."""
+        ...
+
+    async def ask(self, url: httpx.URL) -> bool:
+        """Look further after a server refused; return whether there is something new to send."""
+        ...
+
+
 class Web:
     """Fetches with this configuration. Use it as a context manager: it keeps connections."""
 
-    def __init__(self, configuration: PipConfiguration, environ: Mapping[str, str]) -> None:
+    def __init__(self, configuration: PipConfiguration, login: Login) -> None:
         self._configuration = configuration
-        places = (*configuration.indexes, *configuration.find_links)
-        self._credentials = Credentials(
-            [place for place in places if "://" in place], environ, keyring=configuration.keyring
-        )
+        self._login = login
         self._clients: dict[bool, httpx.AsyncClient] = {}
         self._stack = contextlib.AsyncExitStack()
 
@@ -55,25 +71,27 @@ class Web:
     async def get(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
         """Yield the unread answer (200, 206 or 416); Failure says why there is none.
 
-        The Authorization of each hop is that of its own address, so none follows a redirect.
+        The Authorization of each hop is that of its own address, so none follows a redirect. And no
+        server elsewhere may send this machine to one of its own network.
         """
-        target = httpx.URL(url).copy_with(userinfo=b"", fragment=None)
+        first = target = httpx.URL(url).copy_with(userinfo=b"", fragment=None)
         with _explained(target):
             for _ in range(MAX_REDIRECTS):
                 response = await self._send(target, headers)
                 try:
                     if response.status_code not in REDIRECTS:
-                        _check(response)
+                        _check(response, self._login.hint)
                         yield response
                         return
                     target = _next_hop(target, response)
+                    await _check_way(first, target)
                 finally:
                     await response.aclose()
         raise Failure(f"{target.host} redirects without end")
 
     async def _send(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
         response = await self._send_once(url, headers)
-        if response.status_code == 401 and await self._credentials.ask_keyring(url):
+        if response.status_code == 401 and await self._login.ask(url):
             await response.aclose()
             response = await self._send_once(url, headers)
         return response
@@ -81,7 +99,7 @@ class Web:
     async def _send_once(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
         client = await self._client(url)
         request = client.build_request("GET", url, headers=dict(headers))
-        if authorization := self._credentials.header(url):
+        if authorization := self._login.header(url):
             request.headers["Authorization"] = authorization
         return await client.send(request, stream=True)
 
@@ -147,19 +165,24 @@ def _next_hop(url: httpx.URL, response: httpx.Response) -> httpx.URL:
     return following
 
 
-def _check(response: httpx.Response) -> None:
+async def _check_way(first: httpx.URL, target: httpx.URL) -> None:
+    if target.host != first.host and await is_at_home(target.host) and not await is_at_home(first.host):
+        raise Failure(
+            f"{first.host} sends this machine to {target.host}, which is in your own network",
+            hint="that is how attacks begin; tell whoever runs that server",
+        )
+
+
+def _check(response: httpx.Response, login_hint: str) -> None:
     status, host = response.status_code, response.url.host
     if status in {200, 206, 416}:
         return
     if status in {404, 410}:
         raise NotThere(f"{host} doesn't have it ({status})")
     if status == 401:
-        raise Failure(
-            f"{host} wants a login (401)",
-            hint="put it into pip's index-url, into ~/.netrc or into keyring",
-        )
+        raise Failure(f"{host} wants a login (401)", hint=login_hint)
     if status == 403:
-        raise Failure(f"{host} refuses access (403)", hint="ask whoever runs that index or proxy")
+        raise Failure(f"{host} refuses access (403)", hint="ask whoever runs that server or proxy")
     if status == 407:
         raise Failure("the proxy wants a login (407)", hint="use http://user:password@proxy:port")
     raise Failure(f"{host} answers {status}", passing=status in PASSING, hint="try again later")

