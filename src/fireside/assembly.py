@@ -13,7 +13,7 @@ import msgspec
 
 from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Engine, eyes_of
-from fireside.errors import ContextLengthExceeded, NoVision
+from fireside.errors import BadPicture, ContextLengthExceeded, NoVision
 from fireside.eviction import Eviction, Moved, Summarise
 from fireside.framing import Framing, Ids, Laid, Layout, layout_of
 from fireside.messages import ReasoningPart, Receipt, Role
@@ -233,7 +233,11 @@ class _Work:
         for part in message.message.pictures:
             eyes = eyes_of(self.framing.engine)
             if eyes:
-                ids += await eyes.look(await asyncio.to_thread(decoded, part.data))
+                try:
+                    ids += await eyes.look(await asyncio.to_thread(decoded, part.data))
+                except BadPicture:
+                    if is_question:  # later on it is only in the way
+                        raise
             elif is_question:
                 model = self.framing.engine.info.model
                 raise NoVision(f"{model} doesn't see pictures here", hint="choose a model that sees")

@@ -140,6 +140,7 @@ def test_a_picture_that_breaks_while_it_is_decoded_fails_one_reply(served: Serve
     reply = served.post(f"/conversations/{conversation}/messages", parts)["reply"]["id"]
     _, name, failed = list(served.watch(reply))[-1]
     assert (name, failed["code"]) == ("failed", "bad_picture")
+    assert show(served, conversation, text="Never mind.")["text"]
     assert show(served, served.new_conversation(), png(RED))["text"]
 
 
