@@ -104,6 +104,7 @@ def show_model(reference: str, json: bool) -> None:
             (_("context"), f"{card.context_length:,}" if card.context_length else None),
             (_("languages"), ", ".join(card.languages)),
             (_("format"), template[card.has_template]),
+            (_("pictures"), _("it sees them") if card.sees else None),
             (_("state"), _state(card)),
             (_("file"), card.path),
             ("SHA-256", card.sha256),
