@@ -31,6 +31,8 @@ class Engines(Protocol):
 
     def statuses(self) -> tuple[EngineStatus, ...]: ...
 
+    def keep(self, reference: str, idle_s: float) -> None: ...
+
 
 class Catalogue:
     """What may be asked of models by name."""
@@ -70,6 +72,8 @@ class Catalogue:
         if any(status.users for status in self._engines.statuses() if status.model == card.reference):
             raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
         await asyncio.to_thread(self._library.remove, reference)
+        if card.loaded_as is None:
+            self._engines.keep(card.reference, 0.0)
 
     def ready_to_answer(self, defaults: Defaults, message: Message) -> Defaults:
         """Return `defaults` with the model's canonical reference and what its makers recommend under them.

@@ -98,6 +98,18 @@ def test_a_model_is_loaded_and_unloaded_by_hand(served: Served, odd: Any) -> Non
     assert "isn't loaded" in error["message"]
 
 
+def test_a_name_that_is_changed_or_removed_leaves_nothing_loaded(served: Served, smollm2: Path) -> None:
+    for context_length in (300, 400):
+        make(served, "passing", model=f"file:{smollm2}", context_length=context_length)
+        wait_for(lambda: "alias:passing" not in loaded(served), "what it was before is unloaded")
+        status = served.post("/models/load", {"reference": "passing"}, 200)
+        assert status["context_length"] <= context_length
+    removed = served.http.delete("/fireside/v1/models", params={"reference": "passing"}, headers=served.owner)
+    assert removed.status_code == 204
+    wait_for(lambda: "alias:passing" not in loaded(served), "it is unloaded")
+    assert served.http.get("/api/ps").status_code == 200
+
+
 def test_a_model_in_use_is_unloaded_only_when_it_has_ended(served: Served, smollm2: Path) -> None:
     reference = f"file:{smollm2}"
     conversation = served.new_conversation()

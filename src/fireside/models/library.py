@@ -144,6 +144,8 @@ class Library:
     async def look_up(self, reference: str) -> ModelCard:
         """Return what is known of a model; one that isn't here is asked for where its source can ask."""
         parsed = parse(reference)
+        if parsed.source == ALIAS:
+            return await asyncio.to_thread(self.card, reference)
         source = self._source(parsed.source)
         if self._is_here(parsed) or not isinstance(source, Asks):
             return await asyncio.to_thread(self.card, reference)

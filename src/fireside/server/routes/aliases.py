@@ -29,4 +29,6 @@ async def make(app: Fireside, request: Request, name: str, wanted: Annotated[Ali
     files += [("projector", wanted.projector)] if wanted.projector else []
     for reference in (wanted.model, *(f"file:{file_of(named, key)}" for key, named in files)):
         guard_model(request, reference, fetches=False)
-    return answer(await asyncio.to_thread(app.library.made.save, name.lower(), wanted))
+    card = await asyncio.to_thread(app.library.made.save, name.lower(), wanted)
+    app.engines.keep(card.reference, 0.0)  # what is loaded is what it was before
+    return answer(card)
