@@ -23,7 +23,8 @@ from fireside.pictures import Picture
 
 JOINER = "\u2060"
 """word joiner: has no width, and stands in no control token"""
-REMEMBERED_BYTES = 64_000_000
+REMEMBERED_BYTES = 256_000_000
+"""far more than fits into a window at once"""
 _CANDIDATES = re.compile(r"<[^<>\n]{1,60}>|\[[^\[\]\n]{1,40}\]")
 
 Ask = Callable[[str, str, bytes], Awaitable[bytes]]
@@ -67,6 +68,8 @@ class Pictures:
     async def look(self, picture: Picture) -> tuple[int, ...]:
         """Return as many negative ids as the picture takes tokens, and remember what they stand for."""
         number = -2 - int(picture.identity[:7], 16)
+        while number in self._seen and self._seen[number][0].data != picture.data:
+            number -= 1
         if number not in self._seen:
             tokens = await self._count(picture)
             self._seen[number] = (picture, tokens)
@@ -113,6 +116,8 @@ class Pictures:
             if picture_number == 0:
                 text.append(await self._plain_text(ids))
                 continue
+            if picture_number not in self._seen:
+                raise EngineError("too many pictures at once", hint="ask again, or with fewer of them")
             picture, tokens = self._seen[picture_number]
             times = len(ids) // tokens
             text.append(self.marker * times)
