@@ -24,6 +24,7 @@ from msgspec import UNSET, UnsetType
 from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Pairing, Persona, Scope, ServerStatus
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
+from fireside.client.imports import ImportRoutes
 from fireside.client.launch import OnStart, ensure_server, find_again
 from fireside.client.memories import MemoryRoutes
 from fireside.client.sse import ServerSentEvent
@@ -107,6 +108,7 @@ class AsyncClient:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.memories = MemoryRoutes(connection)
+        self.imports = ImportRoutes(connection)
 
     @property
     def address(self) -> str:

@@ -27,6 +27,8 @@ MAX_TEMPLATE_BYTES = 1 << 20
 MAX_FILES = 10_000
 MAX_SHARDS = 1_000
 REMEMBERED = 256
+SNAPSHOT_OF = "models--"
+"""how the folders of repositories begin in the hub's cache, whose snapshots are links to files beside them"""
 BELONGING = (".json", ".jinja", ".safetensors", ".model", ".txt", ".py", ".md")
 """endings of the files that make a model what it is"""
 PACKED = ("gptq", "awq", "bitsandbytes", "aqlm", "hqq", "quanto", "compressed-tensors")
@@ -76,10 +78,11 @@ def _entries(path: Path) -> tuple[Entry, ...]:
 
 
 def _home(path: Path) -> Path:
-    """Return the folder that links may stay in: the model's own, or in the hub's cache its repository's."""
+    """Return the folder that links may stay in: the model's own, or the whole of the hub's cache."""
     real = path.resolve()
-    is_snapshot = real.parent.name == "snapshots" and (real.parent.parent / "blobs").is_dir()
-    return real.parent.parent if is_snapshot else real
+    repository = real.parent.parent
+    is_snapshot = real.parent.name == "snapshots" and repository.name.startswith(SNAPSHOT_OF)
+    return repository.parent if is_snapshot else real
 
 
 def _check_kind(path: Path, names: set[str]) -> None:
@@ -165,8 +168,8 @@ def _read(path: Path, entries: tuple[Entry, ...]) -> Facts:
 def _name(path: Path) -> str | None:
     """Return the folder's name; a snapshot in the hub's cache is called by its repository's."""
     repository = path.parent.parent.name
-    if path.parent.name == "snapshots" and repository.startswith("models--"):
-        return shown(repository.removeprefix("models--").rpartition("--")[2])
+    if path.parent.name == "snapshots" and repository.startswith(SNAPSHOT_OF):
+        return shown(repository.removeprefix(SNAPSHOT_OF).rpartition("--")[2])
     return shown(path.name)
 
 

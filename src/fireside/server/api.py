@@ -30,6 +30,7 @@ from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
     conversations,
     docs,
+    imports,
     keys,
     maintenance,
     memories,
@@ -81,7 +82,19 @@ def routed() -> FastAPI:
         dependencies=[Depends(admitted), Depends(refuse_unknown_query)],
     )
     errors.install(api)
-    for room in (maintenance, metrics, conversations, replies, memories, models, keys, sessions, docs, page):
+    for room in (
+        maintenance,
+        metrics,
+        conversations,
+        replies,
+        memories,
+        models,
+        imports,
+        keys,
+        sessions,
+        docs,
+        page,
+    ):
         api.include_router(room.router)
     for router in (*OPENAI, anthropic.router, *OLLAMA):
         api.include_router(router)
