@@ -29,7 +29,7 @@ def placed(weights: Path, at: Path) -> Path:
     at.parent.mkdir(parents=True, exist_ok=True)
     if not at.exists():
         try:
-            os.link(weights, at)
+            os.link(weights.resolve(), at)
         except OSError:
             shutil.copyfile(weights, at)
     return at
