@@ -13,7 +13,7 @@ import msgspec
 from fireside.cards import FoundModel, FoundModels, ModelCard
 from fireside.errors import Conflict, FiresideError, ModelDamaged, ModelNotFound
 from fireside.messages import Defaults
-from fireside.models.foreign import shown
+from fireside.models.foreign import real, shown
 from fireside.models.inspection import inspect
 from fireside.models.places import Places
 from fireside.models.sources import Progress
@@ -191,7 +191,7 @@ def weights_under(root: Path, program: str, home: Path | None = None) -> Iterato
     Their names are their paths from `root`. Links that lead out of `home` (by default `root`) are told and
     not followed.
     """
-    home, visited = (home or root).resolve(), 0
+    home, visited = real(home or root), 0
     for here, folders, files in os.walk(root, followlinks=False, onerror=_raise):
         place = Path(here)
         visited += 1 + len(files)
@@ -214,9 +214,7 @@ def _placed(path: Path, root: Path, home: Path, program: str) -> Iterator[Kept]:
         return  # no reference can be written to it
     if path.is_symlink() and not is_inside(path, home):
         outside = f"it is a link that leads out of {program}'s folder"
-        yield Kept(
-            name, path, problem=outside, hint=f"use the file itself: file:{shown(str(path.resolve()))}"
-        )
+        yield Kept(name, path, problem=outside, hint=f"use the file itself: file:{shown(str(real(path)))}")
     elif not (path.is_symlink() and path.is_dir()):
         yield Kept(name, path)
 
@@ -231,4 +229,4 @@ def _raise(error: OSError) -> None:
 
 def is_inside(path: Path, home: Path) -> bool:
     """Return whether what `path` really is lies inside the real folder `home`."""
-    return path.resolve().is_relative_to(home)
+    return real(path).is_relative_to(home)

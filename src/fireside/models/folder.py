@@ -15,7 +15,7 @@ from fireside.errors import ModelDamaged, ModelNotFound
 from fireside.messages import Defaults
 from fireside.models.configuration import Configuration
 from fireside.models.facts import RECOMMENDED, Facts, recommended
-from fireside.models.foreign import Damaged, Table, read_table, shown
+from fireside.models.foreign import Damaged, Table, read_table, real, shown
 from fireside.models.front_matter import read_front_matter
 from fireside.models.safetensors import BITS, Shard, read_shard
 from fireside.models.tuning import knows_tools, offers_reasoning, tuned_for
@@ -68,7 +68,7 @@ def _entries(path: Path) -> tuple[Entry, ...]:
                 raise ModelNotFound(f"{path} has more than {MAX_FILES:,} files", hint="name a model's folder")
             if not entry.name.endswith(BELONGING):
                 continue
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(home):
+            if entry.is_symlink() and not real(Path(entry.path)).is_relative_to(home):
                 raise ModelDamaged(
                     f"{path}: {entry.name} leads out of the folder", hint="put the file itself in its place"
                 )
@@ -79,10 +79,10 @@ def _entries(path: Path) -> tuple[Entry, ...]:
 
 def _home(path: Path) -> Path:
     """Return the folder that links may stay in: the model's own, or the whole of the hub's cache."""
-    real = path.resolve()
-    repository = real.parent.parent
-    is_snapshot = real.parent.name == "snapshots" and repository.name.startswith(SNAPSHOT_OF)
-    return repository.parent if is_snapshot else real
+    place = real(path)
+    repository = place.parent.parent
+    is_snapshot = place.parent.name == "snapshots" and repository.name.startswith(SNAPSHOT_OF)
+    return repository.parent if is_snapshot else place
 
 
 def _check_kind(path: Path, names: set[str]) -> None:
@@ -249,7 +249,7 @@ def _main_type(shards: Iterable[Shard]) -> str | None:
 def _sentence_pooling(path: Path) -> Table:
     """Return how sentence-transformers pools it; nothing for a model that isn't one of theirs."""
     file = path / "1_Pooling" / CONFIG
-    if not file.is_file() or not file.resolve().is_relative_to(_home(path)):
+    if not file.is_file() or not real(file).is_relative_to(_home(path)):
         return Table({})
     return read_table(file, MAX_JSON_BYTES)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.models.elsewhere import Kept, OtherProgram, is_inside, weights_under
+from fireside.models.foreign import real
 from fireside.models.stored_names import hub_parts
 
 PREFIX = "models--"
@@ -49,14 +50,14 @@ class HubCache(OtherProgram):
     def _in_repository(self, root: Path, repository: Path, name: str) -> Iterator[Kept]:
         """Return the models in the current snapshot of a repository: itself, or each of its .gguf files."""
         snapshot = _current(repository)
-        home = root.resolve()
+        home = real(root)
         if snapshot is None or not is_inside(snapshot, home):
             return
         if (snapshot / "config.json").exists() and not any(snapshot.glob("*.gguf")):
             yield Kept(name, snapshot, title=name, revision=snapshot.name)
             return
         for kept in weights_under(snapshot, self.program, home):
-            blob = kept.path.resolve().name
+            blob = real(kept.path).name
             yield msgspec.structs.replace(
                 kept,
                 name=f"{name}:{kept.name}",

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fireside.models.elsewhere import MAX_VISITED, Kept, OtherProgram, is_inside
-from fireside.models.foreign import Damaged, read_table
+from fireside.models.foreign import Damaged, read_table, real
 from fireside.models.front_matter import parse_plain
 
 MAX_DESCRIPTION_BYTES = 64 << 10
@@ -52,7 +52,7 @@ class Jan(OtherProgram):
 
 def _described(root: Path, description: Path, name: str) -> Kept:
     """Return the model that a model.yml describes; its weights must lie in Jan's data folder."""
-    home = root.resolve()
+    home = real(root)
     if not description.is_file() or not is_inside(description, home):
         return Kept(name, description, problem="its description is no file of Jan's folder")
     with description.open("rb") as file:

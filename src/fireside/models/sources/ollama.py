@@ -14,7 +14,7 @@ from typing import Any
 from fireside.messages import Defaults
 from fireside.models.elsewhere import Kept, OtherProgram, is_inside
 from fireside.models.facts import RECOMMENDED, recommended
-from fireside.models.foreign import Damaged, Table, read_table, shown
+from fireside.models.foreign import Damaged, Table, read_table, real, shown
 from fireside.models.stored_names import ollama_name, ollama_parts
 
 SYSTEM_WIDE = (Path("/usr/share/ollama/.ollama/models"),)
@@ -77,7 +77,7 @@ class _Manifest:
 
     def __init__(self, root: Path, file: Path, name: str) -> None:
         self._root = root
-        self._home = root.resolve()
+        self._home = real(root)
         self._name = name
         if not is_inside(file, self._home):
             raise Damaged("its manifest is a link that leads out of Ollama's folder")
