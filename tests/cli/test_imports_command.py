@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pexpect
 import pytest
 
 import made_homes
@@ -43,6 +45,15 @@ def test_what_is_here_is_listed_with_whose_it_is_and_what_is_wrong(fireside: Fir
     as_json = json.loads(fireside("models", "import", "--json").stdout)
     assert [one["reference"] for one in as_json] == list(told)
     assert as_json[0]["card"]["licence"] == "apache-2.0"
+
+
+def test_a_narrow_terminal_shows_the_whole_reference(cli_home: Home) -> None:
+    command = [sys.executable, "-m", "fireside", "models", "import"]
+    with pexpect.spawn(command[0], command[1:], dimensions=(24, 60), encoding="utf-8") as terminal:
+        terminal.expect(pexpect.EOF)
+        lines = (terminal.before or "").splitlines()
+    assert "lmstudio:somebody/broken/broken.gguf" in lines
+    assert "  smollm2:135m · 98.4 MB · Ollama · can be used" in (terminal.before or "")
 
 
 def test_another_programs_model_answers_is_imported_and_forgotten(fireside: Fireside) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ import click
 from fireside.cli.flags import json_flag
 from fireside.cli.languages import _
 from fireside.cli.running import run
+from fireside.cli.visible import visible_line
 
 if TYPE_CHECKING:
     from fireside.cards import FoundModel
@@ -38,24 +40,31 @@ def import_models(reference: str | None, forget: bool, json: bool) -> None:
 
 
 def _list(*, json: bool) -> None:
-    from fireside.cli.output import note, print_json, print_table, size
+    from fireside.cli.output import note, print_json
 
     found = run(lambda client: client.imports.found())
     if json:
         print_json(found.models)
     else:
-        titles = (_("model"), _("name"), _("size"), _("program"), _("state"))
-        rows = [
-            (one.reference, one.name, size(one.size_bytes), _program(one), _state(one))
-            for one in found.models
-        ]
-        print_table(titles, rows)
-        if not rows:
+        for one in found.models:
+            _tell(one)
+        if not found.models:
             note(_("no other program keeps models here"))
         elif any(not (one.imported or one.reason) for one in found.models):
             note(_("use one at once with --model, or list it with your models: fireside models import REF"))
     for notice in found.notices:
         note(notice)
+
+
+def _tell(one: FoundModel) -> None:
+    """Print a model: for a program one tab-separated line, for a person its whole reference, to be copied."""
+    from fireside.cli.output import print_table, say, size
+
+    words = (one.name, size(one.size_bytes), _program(one), _state(one))
+    if sys.stdout.isatty():
+        say(f"{visible_line(one.reference)}\n  {' · '.join(map(visible_line, filter(None, words)))}")
+    else:
+        print_table((), [(one.reference, *words)])
 
 
 def _program(one: FoundModel) -> str:

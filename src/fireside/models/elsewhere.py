@@ -142,7 +142,8 @@ class OtherProgram:
         try:
             card = self._card(kept)
         except FiresideError as error:
-            return msgspec.structs.replace(found, reason=kept.problem or error.message, hint=error.hint)
+            reason = kept.problem or error.message.removeprefix(f"{kept.path} ")
+            return msgspec.structs.replace(found, reason=reason, hint=error.hint)
         return msgspec.structs.replace(found, name=card.name, size_bytes=card.size_bytes, card=card)
 
     def _unreadable(self, error: OSError) -> ModelNotFound:

@@ -36,7 +36,6 @@ TEXTS: dict[str, str] = {
     ),
     "List REF no longer; its files stay as they are.": "不再列出 REF；文件保持原样。",
     "--forget needs the reference of a model": "--forget 需要一个模型引用",
-    "program": "程序",
     "your own file": "您自己的文件",
     "imported": "已导入",
     "can be used": "可以使用",
