@@ -77,6 +77,33 @@ class ModelCard(msgspec.Struct, frozen=True):
     """what its makers recommend; everybody else's wishes go before it"""
 
 
+class FoundModel(msgspec.Struct, frozen=True):
+    """A model that another program keeps on this machine."""
+
+    reference: str
+    name: str
+    program: str
+    """whose it is: Ollama, LM Studio, …"""
+    path: str
+    size_bytes: int | None = None
+    reason: str | None = None
+    """why it can't be used; None where it can"""
+    hint: str | None = None
+    """what to do about that"""
+    imported: bool = False
+    """whether it is listed with the models that are here"""
+    also: tuple[str, ...] = ()
+    """references to the same file in other programs' places"""
+    card: ModelCard | None = None
+
+
+class FoundModels(msgspec.Struct, frozen=True):
+    """What other programs keep here, and what of it couldn't be looked at."""
+
+    models: tuple[FoundModel, ...]
+    notices: tuple[str, ...] = ()
+
+
 def purpose_of(pooling: Pooling | None) -> Purpose:
     """Return what a model is for: to write, to make embeddings, or to rank what a search found.
 

@@ -51,7 +51,7 @@ def test_a_plain_path_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "hf:../x/y",
         "hf:owner/..",
         "hf:a/b/c",
-        "ollama:llama3",
+        "nowhere:llama3",
         "file:",
         "file://elsewhere/x.gguf",
         "file:/x\0.gguf",

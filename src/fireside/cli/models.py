@@ -29,6 +29,7 @@ MORE: Commands = {
         "fireside.cli.making:unload",
         _("Unload a model; replies that it writes now are finished first."),
     ),
+    "import": ("fireside.cli.imports:import_models", _("List or use what other programs keep here.")),
 }
 
 
@@ -81,35 +82,19 @@ def _loaded(card: ModelCard) -> str:
 @reference_argument
 @json_flag
 def show_model(reference: str, json: bool) -> None:
-    from fireside.cli.output import print_fields, print_json, size
+    from fireside.cli.model_card import described
+    from fireside.cli.output import print_fields, print_json, say
     from fireside.client.defaults import absolute_reference
 
     card = run(lambda client: client.model(absolute_reference(reference)))
     if json:
         print_json(card)
         return
-    template = {True: _("has a chat template"), False: _("has no chat template"), None: None}
-    print_fields(
-        [
-            (_("model"), card.reference),
-            (_("name"), card.name),
-            (_("stands for"), card.alias_of),
-            (_("adapters"), ", ".join(card.adapters)),
-            (_("origin"), card.origin),
-            (_("licence"), card.licence or _("unknown")),
-            (_("size"), size(card.size_bytes)),
-            (_("parameters"), f"{card.parameters:,}" if card.parameters else None),
-            (_("architecture"), card.architecture),
-            (_("quantization"), card.quantization),
-            (_("context"), f"{card.context_length:,}" if card.context_length else None),
-            (_("languages"), ", ".join(card.languages)),
-            (_("format"), template[card.has_template]),
-            (_("pictures"), _("it sees them") if card.sees else None),
-            (_("state"), _state(card)),
-            (_("file"), card.path),
-            ("SHA-256", card.sha256),
-        ]
-    )
+    told = [group for group in described(card, _state(card)) if any(value for _name, value in group)]
+    for number, group in enumerate(told):
+        if number:
+            say("")
+        print_fields(group)
 
 
 @models.command("pull", help=_("Fetch a model; what a broken download has fetched is used again."))

@@ -24,6 +24,7 @@ from msgspec import UNSET, UnsetType
 from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Pairing, Persona, Scope, ServerStatus
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
+from fireside.client.imports import ImportRoutes
 from fireside.client.launch import OnStart, ensure_server, find_again
 from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
@@ -109,6 +110,7 @@ class AsyncClient:
         self._connection = connection
         self.memories = MemoryRoutes(connection)
         self.making = MakingRoutes(connection)
+        self.imports = ImportRoutes(connection)
 
     @property
     def address(self) -> str:

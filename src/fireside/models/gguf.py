@@ -34,7 +34,8 @@ from fireside.models.lookalikes import seems_to_be
 MAGIC = b"GGUF"
 PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
 VERSIONS = (2, 3)
-FIRST_READ_BYTES = 4 << 20
+FIRST_READ_BYTES = 12 << 20
+"""room for the vocabularies of today's models; a header that needs more is parsed once more"""
 REMEMBERED = 512
 POOLINGS: dict[int, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 """llama.cpp's `llama_pooling_type`; 0 is none"""

@@ -24,7 +24,7 @@ MAX_STRINGS = 4 << 20
 MAX_KEPT_BYTES = 1_024
 MAX_KEPT_ITEMS = 64
 KEPT_LISTS = ("general.languages", "general.tags")
-VISION_PARTS = ("v.", "mm.")
+VISION_PARTS = ("v.", "mm.", "a.")
 """how the names of a projector's tensors begin (llama.cpp, tools/mtmd/clip-impl.h)"""
 MAX_ALIGNMENT = 1 << 20
 MAX_LAYERS = 4_096

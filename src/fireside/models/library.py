@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import importlib
 from collections.abc import Mapping
@@ -11,14 +12,15 @@ from pathlib import Path
 import msgspec
 
 from fireside.aliases import ALIAS, Adapter
-from fireside.cards import EngineName, ModelCard, Pooling
-from fireside.errors import Conflict, ModelDamaged, ModelNotFound
+from fireside.cards import EngineName, FoundModel, FoundModels, ModelCard, Pooling
+from fireside.errors import BadReference, Conflict, FiresideError, ModelDamaged, ModelNotFound
 from fireside.models.dimensions import Dimensions
 from fireside.models.gguf_model import projector_beside
+from fireside.models.imported import Imported
 from fireside.models.inspection import read_facts
 from fireside.models.made import Made, seeing
 from fireside.models.references import Reference, parse
-from fireside.models.sources import SOURCES, Asks, Progress, PullProgress, Source
+from fireside.models.sources import ELSEWHERE, IN_PLACE, SOURCES, Asks, Progress, PullProgress, Source
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -94,14 +96,71 @@ class Library:
         self._sources: dict[str, Source] = dict(sources or {})
         self._fetching: dict[str, _Fetching] = {}
         self.made = Made(aliases, self)
+        self.imported = Imported(folder)
 
     def installed(self) -> tuple[ModelCard, ...]:
-        """Return the models that were fetched and are whole."""
+        """Return the models that were fetched and are whole, and those that were imported."""
         return tuple(card for card in self.known() if card.installed)
 
     def known(self) -> tuple[ModelCard, ...]:
         """Return every model that needs no asking anybody: those here and those that can be fetched."""
-        return tuple(card for name in SOURCES for card in self._source(name).cards())
+        sources = (self._source(name) for name in SOURCES if name not in IN_PLACE)
+        return (*(card for source in sources for card in source.cards()), *self._imported_cards())
+
+    def _imported_cards(self) -> list[ModelCard]:
+        cards = []
+        for reference in self.imported.references():
+            # What is gone or damaged since is told by `found`, and doesn't keep the others from being listed.
+            with contextlib.suppress(FiresideError):
+                cards.append(self.card(reference))
+        return cards
+
+    def import_in_place(self, reference: str) -> ModelCard:
+        """List a model of this machine with those that were fetched; nothing is copied.
+
+        BadReference for one that would have to be fetched; otherwise raises what `card` does.
+        """
+        parsed = parse(reference)
+        if parsed.source not in IN_PLACE:
+            raise BadReference(
+                f"{parsed} doesn't lie on this machine: it is fetched",
+                hint=f"fetch it: fireside models pull {parsed}",
+                param="reference",
+            )
+        card = self.card(str(parsed))
+        self.imported.add(card.reference)
+        return card
+
+    def forget_import(self, reference: str) -> None:
+        """List a model no longer; its files stay as they are. ModelNotFound where it wasn't imported."""
+        if not self.imported.forget(str(parse(reference))):
+            raise ModelNotFound(f"{reference} isn't imported", hint="`fireside models import` shows what is")
+
+    def found(self) -> FoundModels:
+        """Return what other programs keep on this machine, and what was imported and isn't usable now."""
+        imported = self.imported.references()
+        found = self._elsewhere(frozenset(imported))
+        told = {name for model in found.models for name in (model.reference, *model.also)}
+        own = tuple(self._imported_alone(reference) for reference in imported if reference not in told)
+        return msgspec.structs.replace(found, models=found.models + own)
+
+    def _elsewhere(self, imported: frozenset[str] = frozenset()) -> FoundModels:
+        elsewhere = importlib.import_module("fireside.models.elsewhere")
+        found: FoundModels = elsewhere.gather(map(self._source, ELSEWHERE), imported)
+        return found
+
+    def _imported_alone(self, reference: str) -> FoundModel:
+        """Return what is known of an imported model that no program tells of: a file, or one that is gone."""
+        source, _, name = reference.partition(":")
+        program = getattr(self._source(source), "program", "file")
+        found = FoundModel(reference=reference, name=name, program=program, path=name, imported=True)
+        try:
+            card = self.card(reference)
+        except FiresideError as error:
+            return msgspec.structs.replace(found, reason=error.message, hint=error.hint)
+        return msgspec.structs.replace(
+            found, name=card.name, path=card.path or name, size_bytes=card.size_bytes, card=card
+        )
 
     def card(self, reference: str) -> ModelCard:
         """Return what is known of a model, here or not.
@@ -196,7 +255,7 @@ class Library:
         try:
             return self._source(parsed.source).card(parsed.name).installed
         except ModelDamaged:
-            if parsed.source == "file":
+            if parsed.source in IN_PLACE:
                 raise
             return False
 
@@ -212,7 +271,8 @@ class Library:
             folder = Path(parsed.name).parent
             names = {str(path): f"file:{path}" for path in folder.glob("*.gguf")} if folder.is_dir() else {}
         else:
-            names = {card.reference.partition(":")[2]: card.reference for card in self.known()}
+            known = self._elsewhere().models if parsed.source in ELSEWHERE else self.known()
+            names = {one.reference.partition(":")[2]: one.reference for one in known}
             names |= {name: name for name in self.made.names()}
         near = [names[name] for name in difflib.get_close_matches(parsed.name, names, cutoff=0.6)]
         if not near:

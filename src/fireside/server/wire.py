@@ -101,7 +101,7 @@ def guard_model(request: Request, reference: str | None, *, fetches: bool = True
 
 def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = True) -> None:
     """Do what `guard_model` does, for a caller who is known."""
-    known_to_all = (app.settings.model, app.settings.embedding_model)
+    known_to_all = (app.settings.model, app.settings.embedding_model, *app.library.imported.references())
     if reference in known_to_all or "admin" in caller.scopes:
         return
     # Before anything looks whether there is such a file.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
 from fireside.cli.languages.zh_making import TEXTS as MAKING
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
+from fireside.cli.languages.zh_models import TEXTS as MODELS
 from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
 COMMANDS: dict[str, str] = {
@@ -237,7 +238,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | MAKING | MEMORY | WARMTH | COMMANDS
+TEXTS = CHAT | MAKING | MEMORY | MODELS | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",

@@ -22,8 +22,6 @@ TEXTS: dict[str, str] = {
     "stands for {model}": "代表 {model}",
     "stands for": "代表",
     "adapters": "适配器",
-    "pictures": "图片",
-    "it sees them": "能看图片",
     "stays loaded": "一直加载",
     "loaded, leaves after {minutes} min": "已加载，{minutes} 分钟后卸载",
 }
