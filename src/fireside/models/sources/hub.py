@@ -102,12 +102,11 @@ class HubSource:
         return None
 
     def _card(self, record: HubRecord) -> ModelCard:
-        repository = record.repository.partition("/")[2]
-        card = inspect(
-            self._records.path(record), reference=record.reference, origin=record.origin, name=repository
-        )
+        path, repository = self._records.path(record), record.repository.partition("/")[2]
+        card = inspect(path, reference=record.reference, origin=record.origin, name=repository)
         return msgspec.structs.replace(
             card,
+            name=repository if path.name == record.revision else card.name,
             size_bytes=record.size_bytes,
             sha256=record.sha256,
             licence=record.licence or card.licence,
