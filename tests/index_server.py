@@ -140,8 +140,15 @@ class IndexHandler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, content)
         for wheel, content in self.index.others.items():
             if wheel.startswith(f"{name.replace('-', '_')}-"):
-                link = f'<a href="../../files/{wheel}#sha256={hashlib.sha256(content).hexdigest()}">x</a>'
-                return self.answer(200, link.encode(), {"Content-Type": "text/html"})
+                hashes = {"sha256": hashlib.sha256(content).hexdigest()}
+                file = {
+                    "filename": wheel,
+                    "url": f"../../files/{wheel}",
+                    "hashes": hashes,
+                    "size": len(content),
+                }
+                kind = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
+                return self.answer(200, json.dumps({"files": [file]}).encode(), kind)
         return self.answer(404, b"")
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:
