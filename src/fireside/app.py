@@ -16,6 +16,7 @@ from fireside.assembly import Assembler
 from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
+from fireside.engines import machine
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
 from fireside.engines.registry import starter, state_keys
@@ -30,6 +31,7 @@ from fireside.messages import Defaults, Message, Role, Sampling, said
 from fireside.metrics import Metrics
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.models.sources.hub import HubSource
 from fireside.personas import Personas
 from fireside.replies import Replies
 from fireside.running import reasoning_of
@@ -92,7 +94,8 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(starter(snapshots), settings)
-        library = library or Library(home.models, os.environ, aliases=home.aliases)
+        hub = HubSource(home.models, os.environ, machine.available_bytes)
+        library = library or Library(home.models, os.environ, {"hf": hub}, home.aliases)
         return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:

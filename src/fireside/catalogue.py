@@ -66,6 +66,11 @@ class Catalogue:
         card = self._library.card(reference)
         return card.loaded_as or card.reference
 
+    async def look_up(self, reference: str) -> ModelCard:
+        """Return the card of one model; its source is asked about one that isn't here."""
+        card = await self._library.look_up(reference)
+        return card if not card.installed else await asyncio.to_thread(self.card, card.reference)
+
     async def remove(self, reference: str) -> None:
         """Remove an installed model's file, or a name; Conflict while an engine has it loaded and in use."""
         card = await asyncio.to_thread(self._library.card, reference)
@@ -78,18 +83,21 @@ class Catalogue:
     def ready_to_answer(self, defaults: Defaults, message: Message) -> Defaults:
         """Return `defaults` with the model's canonical reference and what its makers recommend under them.
 
-        NoChat, NoTemplate, NoVision or BadPicture where `message` can't be answered, before it is stored.
+        A model without a template goes on with a transcript. NoChat, NoTemplate, NoVision or BadPicture for
+        a `message` that can't be answered, before it is stored.
         """
         card = self._library.card(defaults.model or "")
         check_writes(card)
         check_pictures(card, message)
         defaults = card.defaults.merged(defaults)
-        if card.has_template is False and defaults.format is not PromptFormat.TRANSCRIPT:
-            raise NoTemplate(
-                f"{card.reference} has no chat template: it was not made for dialogues",
-                hint="use the format `transcript`, or an instruct model",
-                param="format",
-            )
+        if card.has_template is False:
+            if defaults.format is PromptFormat.CHAT:
+                raise NoTemplate(
+                    f"{card.reference} has no chat template: it was not made for dialogues",
+                    hint="leave the format open or use `transcript`, or choose an instruct model",
+                    param="format",
+                )
+            defaults = msgspec.structs.replace(defaults, format=PromptFormat.TRANSCRIPT)
         return msgspec.structs.replace(defaults, model=card.reference)
 
 

@@ -75,7 +75,7 @@ def _whereabouts(card: ModelCard, state: str) -> Fields:
     from fireside.cli.output import size
 
     return [
-        (_("size"), size(card.size_bytes)),
+        (_("size"), size(card.size_bytes) if card.size_bytes else _("unknown")),
         (_("state"), state),
         (_("folder") if card.weights == "safetensors" else _("file"), card.path),
         ("SHA-256", card.sha256),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -99,15 +100,17 @@ def show_model(reference: str, json: bool) -> None:
 
 @models.command("pull", help=_("Fetch a model; what a broken download has fetched is used again."))
 @reference_argument
-def pull_model(reference: str) -> None:
+@yes_flag
+def pull_model(reference: str, yes: bool) -> None:
     from fireside.cli.output import say, size
     from fireside.client.defaults import absolute_reference
 
-    card = run(lambda client: _pull(client, absolute_reference(reference)))
+    card = run(lambda client: _pull(client, absolute_reference(reference), yes=yes))
     say(_("{model} is here ({size})", model=card.reference, size=size(card.size_bytes)))
 
 
-async def _pull(client: AsyncClient, reference: str) -> ModelCard:
+async def _pull(client: AsyncClient, reference: str, *, yes: bool) -> ModelCard:
+    """Fetch a model. Its terms are shown to everybody; a person is asked whether they will do."""
     from fireside.cards import ModelCard
     from fireside.cli.output import introduce, waiting
     from fireside.errors import ServerUnavailable
@@ -116,8 +119,10 @@ async def _pull(client: AsyncClient, reference: str) -> ModelCard:
     if card.installed:
         return card
     introduce(card)
+    if card.terms and sys.stdin is not None and sys.stdin.isatty():
+        confirm(_("Fetch it under these terms?"), yes=yes)
     with waiting() as line:
-        async with aclosing(client.pull(reference)) as steps:
+        async with aclosing(client.pull(card.reference)) as steps:
             async for step in steps:
                 if isinstance(step, ModelCard):
                     return step

@@ -1,6 +1,6 @@
 """The memory that engines may have together, and who leaves when another needs it: `memory_budget`.
 
-As many models are loaded at once as fit. What computes elsewhere takes no room.
+As many models are loaded at once as fit.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Room:
     def has(self, model: ModelFile, placed: Collection[Loaded]) -> bool:
         """Return whether `model` may be loaded beside those that have a place, or will have it soon."""
         taken = self._taken(placed)
-        if not _takes_room(model) or not taken:
+        if not taken:
             return True
         if self._budget_bytes is not None and sum(taken) + self._bytes_of(model) > self._budget_bytes:
             return False
@@ -66,8 +66,6 @@ class Room:
 
     def check(self, model: ModelFile, placed: Collection[Loaded]) -> None:
         """Raise NotEnoughMemory where `model` wouldn't fit even if all of `placed` left."""
-        if not _takes_room(model):
-            return
         needed = self._bytes_of(model)
         if self._budget_bytes is not None and needed > self._budget_bytes:
             raise NotEnoughMemory(
@@ -79,7 +77,7 @@ class Room:
 
     def first_to_go(self, model: ModelFile, placed: Collection[Loaded]) -> Loaded | None:
         """Return which of `placed`, that nobody uses, is unloaded for `model`; None where all are used."""
-        idle = [one for one in placed if one.engine and not one.users and _takes_room(one.model)]
+        idle = [one for one in placed if one.engine and not one.users]
         if not idle:
             return None
         told = [Idle(self._bytes_of(one.model), one.unused_since, one.idle_s) for one in idle]
@@ -96,11 +94,10 @@ class Room:
 
     def _still_to_come(self, placed: Collection[Loaded]) -> int:
         """Return what those that are being loaded will still take of what seems to be available."""
-        loading = [one for one in placed if one.engine is None and _takes_room(one.model)]
-        return sum(self._bytes_of(one.model) for one in loading)
+        return sum(self._bytes_of(one.model) for one in placed if one.engine is None)
 
     def _taken(self, placed: Collection[Loaded]) -> list[int]:
-        return [self._bytes_of(one.model) for one in placed if _takes_room(one.model)]
+        return [self._bytes_of(one.model) for one in placed]
 
     def _bytes_of(self, model: ModelFile) -> int:
         needed = need_of(model, self._slots)
@@ -144,10 +141,6 @@ def budget_bytes(budget: str | int, total_bytes: int | None) -> int | None:
     if unit == "%":
         return None if total_bytes is None else int(total_bytes * number / 100)
     return int(number * UNITS[unit])
-
-
-def _takes_room(model: ModelFile) -> bool:
-    return model.engine != "remote"
 
 
 def _resident_bytes(loaded: Loaded) -> int:

@@ -107,7 +107,7 @@ def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = Tru
     # Before anything looks whether there is such a file.
     if not (reference.startswith(FETCHED) or is_alias_name(reference)):
         raise Forbidden(
-            "only this person's own programs may name a file as the model",
+            "only this person's own programs may name a file or an address as the model",
             hint="use the fireside command, set `model` in the settings, or use a key with the scope `admin`",
             param="model",
         )

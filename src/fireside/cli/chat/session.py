@@ -57,6 +57,7 @@ class Session:
     listed: list[str] = field(default_factory=list)
     """The conversations of the last listing, for `/open NUMBER`."""
     told_omitted: bool = False
+    told_transcript: bool = False
 
     @property
     def own(self) -> Defaults:
@@ -138,5 +139,5 @@ class Session:
             self.defaults = self.conversation.defaults.merged(self.turn)
         self.turn = Defaults()
         self.conversation, self.head_id, self.editing = None, None, None
-        self.temporary, self.told_omitted = temporary, False
+        self.temporary, self.told_omitted, self.told_transcript = temporary, False, False
         self.reader.remember = not temporary

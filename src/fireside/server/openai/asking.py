@@ -13,7 +13,7 @@ from fireside.app import App
 from fireside.cards import ModelCard
 from fireside.catalogue import check_sees
 from fireside.engines.protocol import Engine, EngineInfo
-from fireside.errors import ContextLengthExceeded, NoVision
+from fireside.errors import ContextLengthExceeded, NoTemplate, NoVision
 from fireside.messages import Sampling
 from fireside.server.callers import Caller
 from fireside.server.openai.answers import Gathered
@@ -69,6 +69,7 @@ class Asker(msgspec.Struct, frozen=True):
         if question.pictures:  # before anything is loaded
             check_sees(self.card)
         async with leased(self.app, self.caller, question.model) as engine:
+            _check_template(question, engine.info)
             body = await checked(engine, question, self.body_for(question, engine, index))
             fit = await fitted(engine, question.path, body, question.fits) if question.fits else None
             body = body | {"messages": fit.messages} if fit else body
@@ -91,6 +92,16 @@ class Asker(msgspec.Struct, frozen=True):
         if question.sampled.seed is not None:
             body["seed"] = engine_seed(question.sampled.seed, index)
         return body | question.body(engine.info) | STREAMED
+
+
+def _check_template(question: Question, info: EngineInfo) -> None:
+    """Refuse messages for a model without a template: the engine would write them in a way it never saw."""
+    if question.path == "/v1/chat/completions" and not info.has_template:
+        raise NoTemplate(
+            f"{info.model} has no chat template: it was not made for dialogues",
+            hint="send it a prompt (/v1/completions), or choose an instruct model",
+            param="model",
+        )
 
 
 async def sendable(engine: Engine, question: Question, body: dict[str, Any]) -> bytes:
