@@ -9,11 +9,10 @@ Every speed is a measurement of this machine with its own engine; see docs/decis
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from fireside.footprint import need
 from fireside.models.demand import Demand
 from fireside.predictions import READ_TOKENS, TALKED_TOKENS, WORDS_PER_TOKEN, Basis, Prediction
 
@@ -35,6 +34,8 @@ MULTIPLIED_LIKE = {
     "F16": "Q8_0",
 }
 """For formats that weren't measured: which one stands for them."""
+GRAPHICS_USED = 0.9
+"""of a graphics processor's memory: the rest is for its buffers and for the screen"""
 CORRECTED_BY = (0.5, 2.0)
 """A running correction is never less or more than this: beyond it, something else was measured."""
 
@@ -105,21 +106,19 @@ def predict(
     What it has done here before (`measured`) goes before what is reckoned.
     """
     context = min(context_length, demand.context_length or context_length)
-    reckoned = need(
-        weights=demand.size_bytes,
-        cache_slot_bytes=demand.cache_bytes(context),
-        batch_token_bytes=demand.dimensions.batch_token_bytes,
-        context_length=context,
-        slots=slots,
+    kept = demand.need(context, slots).total
+    share = graphics_share(kept, machine)
+    reading = measured.prompt_tokens_per_s or _corrected(demand, machine) / _mixed_s(
+        reading_s, demand, machine, share
     )
-    memory = reckoned.total
-    correction = _bounded(machine.corrections.get(demand.main_format, 1.0))
-    reading = measured.prompt_tokens_per_s or correction / reading_s(demand, machine)
-    writing = measured.reply_tokens_per_s or correction / writing_s(demand, machine, TALKED_TOKENS)
+    writing = measured.reply_tokens_per_s or _corrected(demand, machine) / _mixed_s(
+        writing_s, demand, machine, share
+    )
+    available = machine.graphics_bytes if share == 1 else machine.available_bytes
     return Prediction(
-        memory_bytes=memory,
-        available_bytes=machine.available_bytes,
-        fits=None if machine.available_bytes is None else memory <= machine.available_bytes,
+        memory_bytes=measured.resident_bytes or kept + (0 if share else demand.copied_bytes),
+        available_bytes=available,
+        fits=None if available is None else kept <= available,
         prompt_tokens_per_s=reading,
         reply_tokens_per_s=writing,
         words_per_s=writing * WORDS_PER_TOKEN,
@@ -127,44 +126,70 @@ def predict(
         basis="measured" if measured.reply_tokens_per_s else machine.basis,
         context_length=context,
         load_s=measured.load_s,
+        graphics_share=share,
     )
 
 
-def writing_s(demand: Demand, machine: Machine, before: int) -> float:
+def writing_s(demand: Demand, machine: Machine, before: int = TALKED_TOKENS) -> float:
     """Return the seconds that one token of a reply takes after `before` tokens."""
     weights_s = sum(
-        max(
-            part.active(demand) / machine.rate(part.kind).writing,
-            part.active_bytes(demand) / machine.bandwidth_bytes_per_s,
+        demand.share_of(part)
+        * max(
+            part.elements / machine.rate(part.kind).writing, part.size_bytes / machine.bandwidth_bytes_per_s
         )
         for part in demand.parts
         if part.use != "rows"
     )
-    attended_s = demand.attended(before) * machine.attention_s
+    sizes = demand.dimensions
     return (
         weights_s
-        + attended_s
-        + demand.layers * machine.layer_s
-        + (demand.vocabulary or 0) * machine.vocabulary_s
+        + sizes.attended(before) * machine.attention_s
+        + sizes.layers * machine.layer_s
+        + demand.vocabulary * machine.vocabulary_s
     )
 
 
 def reading_s(demand: Demand, machine: Machine) -> float:
-    """Return the seconds that each token of a question takes."""
+    """Return the seconds that each token of a question takes. Words are chosen only after the last one."""
     weights_s = sum(
-        part.active(demand) / machine.rate(part.kind).reading
+        demand.share_of(part) * part.elements / machine.rate(part.kind).reading
         for part in demand.parts
         if part.use in ("layers", "experts")
     )
-    attended_s = demand.attended(READ_TOKENS // 2) * machine.attention_reading_s
-    return weights_s + attended_s
+    return weights_s + demand.dimensions.attended(READ_TOKENS / 2) * machine.attention_reading_s
 
 
-def _bounded(correction: float) -> float:
+def graphics_share(kept_bytes: int, machine: Machine) -> float | None:
+    """Return the share of a model that the graphics processor takes; None where none computes.
+
+    The engine gives it whole layers as long as they fit (llama.cpp, `common_fit_params`).
+    """
+    if not machine.graphics_bytes:
+        return None
+    return min(1.0, GRAPHICS_USED * machine.graphics_bytes / kept_bytes)
+
+
+def _mixed_s(
+    seconds: Callable[[Demand, Machine], float], demand: Demand, machine: Machine, share: float | None
+) -> float:
+    """Return the seconds of a token whose layers are shared between the graphics processor and the cores."""
+    if share is None or share == 1:
+        return seconds(demand, machine)
+    return share * seconds(demand, machine) + (1 - share) * seconds(
+        demand, usual_machine(machine.cores, None)
+    )
+
+
+def _corrected(demand: Demand, machine: Machine) -> float:
+    return bounded(machine.corrections.get(demand.main_format, 1.0))
+
+
+def bounded(correction: float) -> float:
     return min(max(correction, CORRECTED_BY[0]), CORRECTED_BY[1])
 
 
-# Measured with this probe on two cores of a 2.6 GHz server processor, one thread writing and two reading.
+# One core of a 2.6 GHz server processor writing and two reading, as the probe measured them. Cores that read
+# together share the work; a reply gains less from more threads than from memory.
 USUAL_RATES = {
     "Q4_0": Rate(20e9, 60e9),
     "Q4_1": Rate(18e9, 50e9),

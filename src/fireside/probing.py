@@ -1,0 +1,203 @@
+"""The probe: ten seconds in which the engine shows how fast it is on this machine, whatever the model.
+
+It is given small models without a mind (`models/specimen.py`) in the usual weight formats, and the times of its
+tokens are taken apart: two fat layers tell what a format's weights cost, many thin ones what each layer costs
+besides, a long prompt what looking back costs, and many words what choosing among them costs. The engine is the
+real one, so threads, kernels and graphics processors are those that models will meet.
+See docs/decisions/0016-fit.md.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+
+from fireside.engines.protocol import Engine, ModelFile
+from fireside.engines.registry import StartEngine
+from fireside.errors import EngineError
+from fireside.models.fit import Machine, Rate
+from fireside.models.gguf import read_header
+from fireside.models.specimen import FAT, THIN, WORDY, Shape, write_specimen
+from fireside.settings import Settings
+
+FORMATS = ("Q8_0", "Q4_K", "Q6_K", "Q4_0", "Q5_0", "Q5_K", "F16", "Q4_1")
+"""measured in this order, as far as the time goes"""
+MOST_S = 25.0
+"""A slow machine leaves out the last formats; others stand for them."""
+PROMPT_TOKENS = 128
+LONG_TOKENS = 640
+REPLY_TOKENS = 16
+TRIES = 4
+"""of each, of which the fastest counts: what else the machine does only ever adds"""
+TRYING_S = 1.0
+"""for them; one is made in any case"""
+FETCHED_BYTES = 128 * 2**20
+"""read by each thread, more than caches hold"""
+
+Told = Callable[[float], None]
+"""Called with the share that is done."""
+
+
+class Times(msgspec.Struct, frozen=True):
+    """Seconds of one token."""
+
+    reading: float
+    writing: float
+
+
+class _Timings(msgspec.Struct):
+    prompt_n: int
+    prompt_ms: float
+    predicted_n: int
+    predicted_ms: float
+
+
+class _Event(msgspec.Struct):
+    timings: _Timings | None = None
+
+
+async def probe(start: StartEngine, settings: Settings, *, cores: int, told: Told) -> Machine:
+    """Measure this machine. EngineError where the engine can't run; FiresideError where there is no room."""
+    began = time.monotonic()
+    threads = settings.threads or max(1, cores - 1)
+    steps = len(FORMATS) + 2
+    try:
+        with tempfile.TemporaryDirectory(prefix="fireside-probe-") as name:
+            folder = Path(name)
+            thin = await _specimen(folder, start, settings, "Q8_0", THIN, long=True)
+            told(1 / steps)
+            wordy = await _specimen(folder, start, settings, "Q8_0", WORDY)
+            fat: dict[str, Times] = {}
+            for number, kind in enumerate(FORMATS, 2):
+                told(number / steps)
+                if fat and time.monotonic() - began > MOST_S:
+                    break
+                fat[kind] = (await _specimen(folder, start, settings, kind, FAT))[0]
+    except OSError as error:
+        raise EngineError(
+            f"this machine can't be measured: {error.strerror or error}",
+            hint="make room in the folder for temporary files",
+        ) from error
+    return _taken_apart(thin, wordy[0], fat, fetching_bytes_per_s(threads), cores)
+
+
+def _taken_apart(
+    thin: Sequence[Times], wordy: Times, fat: dict[str, Times], bandwidth: float, cores: int
+) -> Machine:
+    """Return what the times say of weights, layers, words and looking back."""
+    short, long = thin
+    per_weight = fat["Q8_0"].writing / _weights(FAT)
+    layer_s = max(1e-7, (short.writing - _weights(THIN) * per_weight) / THIN.layers)
+    words = WORDY.vocabulary - THIN.vocabulary
+    vocabulary_s = (wordy.writing - short.writing) / words - THIN.width * per_weight
+    looked_back = THIN.layers * THIN.width * (LONG_TOKENS - PROMPT_TOKENS / 2)
+    rates = {
+        kind: Rate(
+            writing=_weights(FAT) / max(times.writing - FAT.layers * layer_s, times.writing / 2),
+            reading=_weights(FAT) / times.reading,
+        )
+        for kind, times in fat.items()
+    }
+    return Machine(
+        rates=rates,
+        bandwidth_bytes_per_s=bandwidth,
+        layer_s=layer_s,
+        vocabulary_s=max(0.0, vocabulary_s),
+        attention_s=max(0.0, (long.writing - short.writing) / looked_back),
+        attention_reading_s=max(0.0, (long.reading - short.reading) / (looked_back / 2)),
+        cores=cores,
+    )
+
+
+def _weights(shape: Shape) -> float:
+    return shape.layers * shape.width * (2.5 * shape.width + 3 * shape.inner_width)
+
+
+async def _specimen(
+    folder: Path, start: StartEngine, settings: Settings, kind: str, shape: Shape, *, long: bool = False
+) -> list[Times]:
+    """Return how long the tokens of a specimen take, and with `long` also those after many others."""
+    path = folder / "specimen.gguf"
+    write_specimen(path, kind, shape)
+    header = read_header(path)
+    file = ModelFile(
+        reference=f"file:{path}",
+        path=path,
+        identity=f"specimen-{kind}-{shape}",
+        context_length=shape.context_length,
+        has_template=False,
+    )
+    assert header.parameters  # noqa: S101 - a specimen is sound, or it couldn't be read
+    engine = await start(file, msgspec.structs.replace(settings, slots=1), None)
+    try:
+        lengths = (PROMPT_TOKENS, LONG_TOKENS) if long else (PROMPT_TOKENS,)
+        await timed(engine, 8, 1)
+        return [await fastest(engine, length) for length in lengths]
+    finally:
+        await engine.aclose()
+        path.unlink()
+
+
+async def fastest(engine: Engine, prompt_tokens: int) -> Times:
+    """Return the fastest of a few tries."""
+    began = time.monotonic()
+    tries = [await timed(engine, prompt_tokens, REPLY_TOKENS)]
+    while len(tries) < TRIES and time.monotonic() - began < TRYING_S:
+        tries.append(await timed(engine, prompt_tokens, REPLY_TOKENS))
+    return Times(min(one.reading for one in tries), min(one.writing for one in tries))
+
+
+async def timed(engine: Engine, prompt_tokens: int, reply_tokens: int) -> Times:
+    """Return how long tokens take in `engine` by its own clock: nothing but the engine is measured."""
+    asked = {
+        "prompt": [3 + number % 250 for number in range(prompt_tokens)],
+        "n_predict": reply_tokens,
+        "ignore_eos": True,
+        "cache_prompt": False,
+        "stream": True,
+    }
+    found: _Timings | None = None
+    async with aclosing(engine.relay("/completion", msgspec.json.encode(asked))) as events:
+        async for data in events:
+            if data.startswith(b"{"):
+                found = msgspec.json.decode(data, type=_Event).timings or found
+    if found is None or not found.prompt_n or not found.predicted_n:
+        raise EngineError("the engine doesn't tell its times", hint="`pip install -U fireside` mends that")
+    return Times(found.prompt_ms / found.prompt_n / 1000, found.predicted_ms / found.predicted_n / 1000)
+
+
+def fetching_bytes_per_s(threads: int) -> float:
+    """Return how many bytes `threads` threads read from memory in a second.
+
+    C's own search for a byte that isn't there does nothing else, and Python's lock isn't held meanwhile.
+    """
+    library = ctypes.cdll.msvcrt if sys.platform == "win32" else ctypes.CDLL(None)
+    search = library.memchr
+    search.argtypes, search.restype = (ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t), ctypes.c_void_p
+    blocks = [ctypes.create_string_buffer(FETCHED_BYTES) for _ in range(min(threads, 4))]
+    for block in blocks:
+        ctypes.memset(block, 1, FETCHED_BYTES)
+
+    def once() -> float:
+        began = time.perf_counter()
+        readers = [
+            threading.Thread(target=search, args=(ctypes.addressof(block), 0, FETCHED_BYTES))
+            for block in blocks
+        ]
+        for reader in readers:
+            reader.start()
+        for reader in readers:
+            reader.join()
+        return len(blocks) * FETCHED_BYTES / (time.perf_counter() - began)
+
+    return max(once() for _ in range(TRIES))
+
+
