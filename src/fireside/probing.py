@@ -1,9 +1,9 @@
 """The probe: ten seconds in which the engine shows how fast it is on this machine, whatever the model.
 
-It is given small models without a mind (`models/specimen.py`) in the usual weight formats, and the times of its
-tokens are taken apart: two fat layers tell what a format's weights cost, many thin ones what each layer costs
-besides, a long prompt what looking back costs, and many words what choosing among them costs. The engine is the
-real one, so threads, kernels and graphics processors are those that models will meet.
+It is given small models without a mind (`models/specimen.py`) in the usual weight formats, and the times
+of its tokens are taken apart: two fat layers tell what a format's weights cost, many thin ones what each
+layer costs besides, a long prompt what looking back costs, and many words what choosing among them costs.
+The engine is the real one, so threads, kernels and graphics processors are those that models will meet.
 See docs/decisions/0016-fit.md.
 """
 
@@ -94,15 +94,15 @@ def _taken_apart(
 ) -> Machine:
     """Return what the times say of weights, layers, words and looking back."""
     short, long = thin
-    per_weight = fat["Q8_0"].writing / _weights(FAT)
-    layer_s = max(1e-7, (short.writing - _weights(THIN) * per_weight) / THIN.layers)
+    per_weight = fat["Q8_0"].writing / FAT.weights
+    layer_s = max(1e-7, (short.writing - THIN.weights * per_weight) / THIN.layers)
     words = WORDY.vocabulary - THIN.vocabulary
     vocabulary_s = (wordy.writing - short.writing) / words - THIN.width * per_weight
     looked_back = THIN.layers * THIN.width * (LONG_TOKENS - PROMPT_TOKENS / 2)
     rates = {
         kind: Rate(
-            writing=_weights(FAT) / max(times.writing - FAT.layers * layer_s, times.writing / 2),
-            reading=_weights(FAT) / times.reading,
+            writing=FAT.weights / max(times.writing - FAT.layers * layer_s, times.writing / 2),
+            reading=FAT.weights / times.reading,
         )
         for kind, times in fat.items()
     }
@@ -115,10 +115,6 @@ def _taken_apart(
         attention_reading_s=max(0.0, (long.reading - short.reading) / (looked_back / 2)),
         cores=cores,
     )
-
-
-def _weights(shape: Shape) -> float:
-    return shape.layers * shape.width * (2.5 * shape.width + 3 * shape.inner_width)
 
 
 async def _specimen(
@@ -199,5 +195,3 @@ def fetching_bytes_per_s(threads: int) -> float:
         return len(blocks) * FETCHED_BYTES / (time.perf_counter() - began)
 
     return max(once() for _ in range(TRIES))
-
-

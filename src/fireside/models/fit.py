@@ -36,6 +36,7 @@ MULTIPLIED_LIKE = {
 """For formats that weren't measured: which one stands for them."""
 GRAPHICS_USED = 0.9
 """of a graphics processor's memory: the rest is for its buffers and for the screen"""
+ANY_FORMAT = ""
 CORRECTED_BY = (0.5, 2.0)
 """A running correction is never less or more than this: beyond it, something else was measured."""
 
@@ -68,8 +69,8 @@ class Machine(msgspec.Struct, frozen=True):
     available_bytes: int | None = None
     graphics_bytes: int | None = None
     """of a graphics processor that the engine computes with; None without one"""
-    corrections: Mapping[str, float] = {}
-    """by weight format: how much faster models of it really were, over what was predicted"""
+    corrections: Mapping[str, Rate] = {}
+    """how many times faster models really were than predicted: by weight format, and for all others"""
     basis: Basis = "predicted"
 
     def rate(self, kind: str) -> Rate:
@@ -86,7 +87,6 @@ class Measured(msgspec.Struct, frozen=True):
 
     prompt_tokens_per_s: float | None = None
     reply_tokens_per_s: float | None = None
-    resident_bytes: int | None = None
     load_s: float | None = None
 
 
@@ -108,15 +108,12 @@ def predict(
     context = min(context_length, demand.context_length or context_length)
     kept = demand.need(context, slots).total
     share = graphics_share(kept, machine)
-    reading = measured.prompt_tokens_per_s or _corrected(demand, machine) / _mixed_s(
-        reading_s, demand, machine, share
-    )
-    writing = measured.reply_tokens_per_s or _corrected(demand, machine) / _mixed_s(
-        writing_s, demand, machine, share
-    )
+    correction = _correction(demand, machine)
+    reading = measured.prompt_tokens_per_s or correction.reading / _mixed_s(reading_s, demand, machine, share)
+    writing = measured.reply_tokens_per_s or correction.writing / _mixed_s(writing_s, demand, machine, share)
     available = machine.graphics_bytes if share == 1 else machine.available_bytes
     return Prediction(
-        memory_bytes=measured.resident_bytes or kept + (0 if share else demand.copied_bytes),
+        memory_bytes=kept + (0 if share else demand.copied_bytes),
         available_bytes=available,
         fits=None if available is None else kept <= available,
         prompt_tokens_per_s=reading,
@@ -130,7 +127,7 @@ def predict(
     )
 
 
-def writing_s(demand: Demand, machine: Machine, before: int = TALKED_TOKENS) -> float:
+def writing_s(demand: Demand, machine: Machine, before: float = TALKED_TOKENS) -> float:
     """Return the seconds that one token of a reply takes after `before` tokens."""
     weights_s = sum(
         demand.share_of(part)
@@ -180,8 +177,9 @@ def _mixed_s(
     )
 
 
-def _corrected(demand: Demand, machine: Machine) -> float:
-    return bounded(machine.corrections.get(demand.main_format, 1.0))
+def _correction(demand: Demand, machine: Machine) -> Rate:
+    known = machine.corrections
+    return known.get(demand.main_format) or known.get(ANY_FORMAT) or Rate(1.0, 1.0)
 
 
 def bounded(correction: float) -> float:

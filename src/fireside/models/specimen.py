@@ -35,17 +35,26 @@ class Shape(msgspec.Struct, frozen=True):
     vocabulary: int = BYTES_AND_CONTROLS
     context_length: int = 2048
 
+    @property
+    def key_width(self) -> int:
+        return max(1, self.width // HEAD_LENGTH // 4) * HEAD_LENGTH
+
+    @property
+    def weights(self) -> int:
+        """Return how many weights its layers have."""
+        return self.layers * self.width * (2 * self.width + 2 * self.key_width + 3 * self.inner_width)
+
 
 FAT = Shape(layers=2, width=2048, inner_width=5632)
 """nearly all of its time goes into its 90 million weights"""
-THIN = Shape(layers=32, width=256, inner_width=256)
-"""much of its time goes into what is done for each layer"""
-WORDY = Shape(layers=32, width=256, inner_width=256, vocabulary=65_536)
+THIN = Shape(layers=32, width=128, inner_width=128)
+"""most of its time goes into what is done for each layer"""
+WORDY = Shape(layers=32, width=128, inner_width=128, vocabulary=65_536)
 """the same, with as many words as large models know"""
 
 
 def write_specimen(path: Path, kind: str, shape: Shape) -> None:
-    """Write the model; `kind` is the format of its weights as ggml calls it. OSError where there is no room."""
+    """Write the model; `kind` is its weights' format as ggml calls it. OSError where there is no room."""
     types = {name: number for number, name in TENSOR_TYPES.items()}
     tensors = list(_tensors(shape, kind))
     values = _values(shape)
@@ -81,7 +90,7 @@ def _tensors(shape: Shape, kind: str) -> Iterator[tuple[str, Sequence[int], str]
         for name in ("attn_q", "attn_output"):
             yield f"{block}.{name}.weight", (width, width), kind
         for name in ("attn_k", "attn_v"):
-            yield f"{block}.{name}.weight", (width, width // 4), kind
+            yield f"{block}.{name}.weight", (width, shape.key_width), kind
         for name in ("ffn_gate", "ffn_up"):
             yield f"{block}.{name}.weight", (width, inner), kind
         yield f"{block}.ffn_down.weight", (inner, width), kind
@@ -94,7 +103,7 @@ def _values(shape: Shape) -> list[bytes]:
         "llama.embedding_length": shape.width,
         "llama.feed_forward_length": shape.inner_width,
         "llama.attention.head_count": heads,
-        "llama.attention.head_count_kv": heads // 4,
+        "llama.attention.head_count_kv": shape.key_width // HEAD_LENGTH,
         "llama.rope.dimension_count": HEAD_LENGTH,
         "llama.context_length": shape.context_length,
         "llama.vocab_size": shape.vocabulary,

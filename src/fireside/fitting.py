@@ -1,0 +1,246 @@
+"""Which models fit here and how fast they are: from one probe of the machine, corrected by every real run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from fireside.cards import ModelCard
+from fireside.engines import machine as this_machine
+from fireside.engines import processor
+from fireside.engines.graphics import graphics_bytes
+from fireside.engines.leases import Engines
+from fireside.engines.protocol import ModelFile
+from fireside.engines.registry import StartEngine
+from fireside.errors import FiresideError, TooBusy
+from fireside.model_files import DEFAULT_CONTEXT, ModelFiles
+from fireside.models.demand import Demand, demand_of_card, demand_of_header
+from fireside.models.fit import (
+    ANY_FORMAT,
+    Machine,
+    Measured,
+    Rate,
+    bounded,
+    predict,
+    reading_s,
+    usual_machine,
+    writing_s,
+)
+from fireside.models.gguf import read_header
+from fireside.models.library import Library
+from fireside.predictions import Fit, Prediction, in_words
+from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, fastest, probe
+from fireside.settings import Settings
+from fireside.warmth import Speed, Speeds, write_private
+
+QUIET_S = 60.0
+"""after a reply: then a machine that was never measured is measured, until somebody asks for something"""
+LOOKED_S = 0.1
+"""how often is looked whether somebody asks for something while the machine is measured"""
+FORMULA = 1
+"""raised when what is measured means something else"""
+log = logging.getLogger(__name__)
+
+
+class Remembered(msgspec.Struct, frozen=True):
+    """A measured machine. It is measured anew when `key` is another one."""
+
+    key: str
+    machine: Machine
+
+
+class Fitting:
+    """Predicts. What was measured lies in the small file at `path`."""
+
+    def __init__(
+        self,
+        path: Path,
+        settings: Settings,
+        library: Library,
+        files: ModelFiles,
+        engines: Engines,
+        speeds: Speeds,
+        start: StartEngine,
+    ) -> None:
+        self._path = path
+        self._settings = settings
+        self._library = library
+        self._files = files
+        self._engines = engines
+        self._speeds = speeds
+        self._start = start
+        self._machine: Machine | None = None
+        self._waiting: asyncio.Task[None] | None = None
+        self._one = asyncio.Lock()
+
+    # -- the machine
+
+    @property
+    def is_measured(self) -> bool:
+        return self._measured() is not None
+
+    def machine(self) -> Machine:
+        """Return what is known of this machine, with the memory that can be had now, models' own included."""
+        available = this_machine.available_bytes()
+        held = sum(status.resident_bytes or 0 for status in self._engines.statuses())
+        available = None if available is None else available + held
+        found = self._measured()
+        if found is None:
+            return usual_machine(this_machine.usable_cores(), available)
+        return msgspec.structs.replace(found, available_bytes=available, corrections=self._corrections(found))
+
+    async def measure(self, told: Told = lambda share: None) -> None:
+        """Probe the machine, unless that was done: once for each engine, processor and number of threads.
+
+        TooBusy where somebody asks for something meanwhile, who goes first. EngineError where the
+        engine can't run.
+        """
+        if self.is_measured:
+            return
+        async with self._one:
+            if self.is_measured:
+                return
+            work = asyncio.create_task(self._probe(told))
+            try:
+                while not work.done():
+                    if self._is_busy():
+                        raise TooBusy("somebody talks with a model", hint="try again when it is quiet")
+                    await asyncio.wait([work], timeout=LOOKED_S)
+                self._remember(await work)
+            finally:
+                work.cancel()
+                await asyncio.wait([work])
+
+    def _is_busy(self) -> bool:
+        return bool(self._engines.queued) or any(status.users for status in self._engines.statuses())
+
+    async def _probe(self, told: Told) -> Machine:
+        """Measure the machine with small models, and then the model that is used by default."""
+        found = await probe(self._start, self._settings, cores=this_machine.usable_cores(), told=told)
+        with contextlib.suppress(FiresideError):
+            file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
+            if file is not None and file.engine == "llamacpp":
+                await self._time(file)
+        return found
+
+    async def _time(self, file: ModelFile) -> None:
+        engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
+        try:
+            await fastest(engine, 8)
+            times = await fastest(engine, PROMPT_TOKENS)
+            self._speeds.measured(
+                file.identity,
+                unread=PROMPT_TOKENS,
+                seconds=PROMPT_TOKENS * times.reading,
+                load_ms=engine.info.load_ms,
+            )
+            self._speeds.replied(
+                file.identity, tokens=REPLY_TOKENS, seconds=REPLY_TOKENS * times.writing, before=PROMPT_TOKENS
+            )
+        finally:
+            await engine.aclose()
+
+    def used(self) -> None:
+        """Hear that a reply has ended: after a quiet while a machine that wasn't measured is."""
+        if self._waiting:
+            self._waiting.cancel()
+        self._waiting = None if self.is_measured else asyncio.create_task(self._measure_later())
+
+    async def aclose(self) -> None:
+        if self._waiting:
+            self._waiting.cancel()
+            await asyncio.gather(self._waiting, return_exceptions=True)
+
+    async def _measure_later(self) -> None:
+        await asyncio.sleep(QUIET_S)
+        try:
+            await self.measure()
+        except FiresideError as error:
+            log.info("this machine is not measured: %s", error)
+
+    def _measured(self) -> Machine | None:
+        if self._machine is None:
+            with contextlib.suppress(OSError, msgspec.MsgspecError):
+                remembered = msgspec.json.decode(self._path.read_bytes(), type=Remembered)
+                if remembered.key == _key(self._settings):
+                    self._machine = remembered.machine
+        return self._machine
+
+    def _remember(self, found: Machine) -> None:
+        self._machine = found
+        write_private(self._path, msgspec.json.encode(Remembered(_key(self._settings), found)))
+
+    def _corrections(self, found: Machine) -> dict[str, Rate]:
+        """Return by how much models that ran here were faster than predicted: and in all formats."""
+        ratios: dict[str, list[tuple[float, float]]] = {}
+        for card in self._library.installed():
+            with contextlib.suppress(FiresideError):
+                speed, demand = self._speed_of(card), demand_of(card)
+                if speed.reply_tokens_per_s and speed.prompt_tokens_per_s:
+                    before = speed.reply_after_tokens
+                    ratio = (
+                        speed.reply_tokens_per_s * writing_s(demand, found, before),
+                        speed.prompt_tokens_per_s * reading_s(demand, found),
+                    )
+                    for kind in (demand.main_format, ANY_FORMAT):
+                        ratios.setdefault(kind, []).append(ratio)
+        return {kind: _mean(those) for kind, those in ratios.items()}
+
+    # -- models
+
+    def of(self, card: ModelCard, context_length: int | None = None) -> Fit:
+        """Return whether a model fits and how fast it is; ModelNotFound, ModelDamaged where it is broken."""
+        prediction = self._prediction(card, context_length)
+        return Fit(card.reference, card.name, card.installed, prediction, in_words(prediction))
+
+    def _prediction(self, card: ModelCard, context_length: int | None) -> Prediction:
+        demand, machine = demand_of(card), self.machine()
+        speed = self._speed_of(card) if card.installed else Speed()
+        writing = speed.reply_tokens_per_s
+        if writing:  # as it would be where the prediction tells it
+            writing *= writing_s(demand, machine, speed.reply_after_tokens) / writing_s(demand, machine)
+        return predict(
+            demand,
+            machine,
+            context_length=context_length or self._settings.context_length or DEFAULT_CONTEXT,
+            slots=self._settings.slots,
+            measured=Measured(
+                speed.prompt_tokens_per_s, writing, load_s=speed.load_ms / 1000 if speed.load_ms else None
+            ),
+        )
+
+    def _speed_of(self, card: ModelCard) -> Speed:
+        return self._speeds.of(self._library.weights(card.reference).identity)
+
+
+def demand_of(card: ModelCard) -> Demand:
+    """Return what is known of a model's demand: from its own header where it is here."""
+    if card.path is None or card.weights != "gguf":
+        return demand_of_card(card)
+    return demand_of_header(read_header(Path(card.path)), card.size_bytes)
+
+
+def _mean(ratios: Sequence[tuple[float, float]]) -> Rate:
+    """Return the geometric mean, within bounds."""
+    writing, reading = (
+        bounded(math.exp(sum(math.log(one) for one in column) / len(ratios)))
+        for column in zip(*ratios, strict=True)
+    )
+    return Rate(writing, reading)
+
+
+def _key(settings: Settings) -> str:
+    """Return what the speed of this machine depends on."""
+    try:
+        build = importlib.metadata.version("xllamacpp")
+    except importlib.metadata.PackageNotFoundError:
+        build = ""
+    threads = f"{settings.threads}/{settings.prompt_threads}/{this_machine.usable_cores()} threads"
+    return f"{FORMULA} · {processor.name()} · {threads} · xllamacpp {build} · {graphics_bytes()}"
