@@ -36,11 +36,27 @@ from fireside.server.routes import (
     memories,
     metrics,
     models,
+    models_fit,
     page,
     replies,
     sessions,
 )
 from fireside.server.wire import refuse_unknown_query
+
+ROOMS = (
+    maintenance,
+    metrics,
+    conversations,
+    replies,
+    memories,
+    models,
+    models_fit,
+    imports,
+    keys,
+    sessions,
+    docs,
+    page,
+)
 
 
 def build(
@@ -82,19 +98,7 @@ def routed() -> FastAPI:
         dependencies=[Depends(admitted), Depends(refuse_unknown_query)],
     )
     errors.install(api)
-    for room in (
-        maintenance,
-        metrics,
-        conversations,
-        replies,
-        memories,
-        models,
-        imports,
-        keys,
-        sessions,
-        docs,
-        page,
-    ):
+    for room in ROOMS:
         api.include_router(room.router)
     for router in (*OPENAI, anthropic.router, *OLLAMA):
         api.include_router(router)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
+from fireside.cli.languages.zh_fit import TEXTS as FIT
 from fireside.cli.languages.zh_hub import TEXTS as HUB
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
 from fireside.cli.languages.zh_models import TEXTS as MODELS
@@ -238,7 +239,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | HUB | MEMORY | MODELS | WARMTH | COMMANDS
+TEXTS = CHAT | FIT | HUB | MEMORY | MODELS | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",
