@@ -2,8 +2,8 @@
 
 It is given small models without a mind (`models/specimen.py`) in the usual weight formats, and the times
 of its tokens are taken apart: two fat layers tell what a format's weights cost, many thin ones what each
-layer costs besides, a long prompt what looking back costs, and many words what choosing among them costs.
-The engine is the real one, so threads, kernels and graphics processors are those that models will meet.
+layer costs besides, and a long prompt what looking back costs. The engine is the real one, so threads,
+kernels and graphics processors are those that models will meet.
 See docs/decisions/0016-fit.md.
 """
 
@@ -25,7 +25,7 @@ from fireside.engines.registry import StartEngine
 from fireside.errors import EngineError
 from fireside.models.fit import Machine, Rate
 from fireside.models.gguf import read_header
-from fireside.models.specimen import FAT, THIN, WORDY, Shape, write_specimen
+from fireside.models.specimen import FAT, THIN, Shape, write_specimen
 from fireside.settings import Settings
 
 FORMATS = ("Q8_0", "Q4_K", "Q6_K", "Q4_0", "Q5_0", "Q5_K", "F16", "Q4_1")
@@ -68,15 +68,13 @@ async def probe(start: StartEngine, settings: Settings, *, cores: int, told: Tol
     """Measure this machine. EngineError where the engine can't run; FiresideError where there is no room."""
     began = time.monotonic()
     threads = settings.threads or max(1, cores - 1)
-    steps = len(FORMATS) + 2
+    steps = len(FORMATS) + 1
     try:
         with tempfile.TemporaryDirectory(prefix="fireside-probe-") as name:
             folder = Path(name)
             thin = await _specimen(folder, start, settings, "Q8_0", THIN, long=True)
-            told(1 / steps)
-            wordy = await _specimen(folder, start, settings, "Q8_0", WORDY)
             fat: dict[str, Times] = {}
-            for number, kind in enumerate(FORMATS, 2):
+            for number, kind in enumerate(FORMATS, 1):
                 told(number / steps)
                 if fat and time.monotonic() - began > MOST_S:
                     break
@@ -86,33 +84,35 @@ async def probe(start: StartEngine, settings: Settings, *, cores: int, told: Tol
             f"this machine can't be measured: {error.strerror or error}",
             hint="make room in the folder for temporary files",
         ) from error
-    return _taken_apart(thin, wordy[0], fat, fetching_bytes_per_s(threads), cores)
+    return _taken_apart(thin, fat, fetching_bytes_per_s(threads), cores)
 
 
 def _taken_apart(
-    thin: Sequence[Times], wordy: Times, fat: dict[str, Times], bandwidth: float, cores: int
+    thin: Sequence[Times], fat: dict[str, Times], bandwidth_bytes_per_s: float, cores: int
 ) -> Machine:
-    """Return what the times say of weights, layers, words and looking back."""
+    """Return what the times say of weights, layers and looking back.
+
+    What reading costs besides weights grows with the width of the layers, what writing costs doesn't: one
+    token is too little work for that.
+    """
     short, long = thin
-    per_weight = fat["Q8_0"].writing / FAT.weights
-    layer_s = max(1e-7, (short.writing - THIN.weights * per_weight) / THIN.layers)
-    words = WORDY.vocabulary - THIN.vocabulary
-    vocabulary_s = (wordy.writing - short.writing) / words - THIN.width * per_weight
-    looked_back = THIN.layers * THIN.width * (LONG_TOKENS - PROMPT_TOKENS / 2)
-    rates = {
-        kind: Rate(
-            writing=FAT.weights / max(times.writing - FAT.layers * layer_s, times.writing / 2),
-            reading=FAT.weights / times.reading,
-        )
-        for kind, times in fat.items()
-    }
+    weight = Times(fat["Q8_0"].reading / FAT.weights, fat["Q8_0"].writing / FAT.weights)
+    layer_s = max(0.0, short.writing - THIN.weights * weight.writing) / THIN.layers
+    value_s = max(0.0, short.reading - THIN.weights * weight.reading) / THIN.values
+    looked_back = THIN.values * (LONG_TOKENS - PROMPT_TOKENS)
     return Machine(
-        rates=rates,
-        bandwidth_bytes_per_s=bandwidth,
+        rates={
+            kind: Rate(
+                writing=FAT.weights / max(times.writing - FAT.layers * layer_s, times.writing / 2),
+                reading=FAT.weights / max(times.reading - FAT.values * value_s, times.reading / 2),
+            )
+            for kind, times in fat.items()
+        },
+        bandwidth_bytes_per_s=bandwidth_bytes_per_s,
         layer_s=layer_s,
-        vocabulary_s=max(0.0, vocabulary_s),
-        attention_s=max(0.0, (long.writing - short.writing) / looked_back),
-        attention_reading_s=max(0.0, (long.reading - short.reading) / (looked_back / 2)),
+        value_s=value_s,
+        attention_s=max(0.0, long.writing - short.writing) / looked_back,
+        attention_reading_s=max(0.0, long.reading - short.reading) / (looked_back / 2),
         cores=cores,
     )
 

@@ -3,7 +3,7 @@
 Two kinds of work are told apart. *Writing* takes one token at a time: every weight is fetched from memory and
 multiplied once, so a token takes whatever is slower, fetching or multiplying (the roofline of Williams,
 Waterman and Patterson, CACM 52(4), 2009). *Reading* takes many tokens at a time, so fetching hardly counts.
-Both also attend to what stands before, and spend a little on each layer and on each word they choose among.
+Both also look back at what stands before, and spend a little on each layer.
 Every speed is a measurement of this machine with its own engine; see docs/decisions/0016-fit.md.
 """
 
@@ -58,9 +58,9 @@ class Machine(msgspec.Struct, frozen=True):
     bandwidth_bytes_per_s: float
     """at which the threads that write can fetch from memory"""
     layer_s: float
-    """spent on each layer of each token besides its weights"""
-    vocabulary_s: float
-    """spent on each word that a token is chosen among"""
+    """spent on each layer of a token that is written, besides its weights"""
+    value_s: float
+    """spent on each number that is computed for a token that is read, likewise"""
     attention_s: float
     """spent on each earlier token by each head value, writing"""
     attention_reading_s: float
@@ -138,12 +138,7 @@ def writing_s(demand: Demand, machine: Machine, before: float = TALKED_TOKENS) -
         if part.use != "rows"
     )
     sizes = demand.dimensions
-    return (
-        weights_s
-        + sizes.attended(before) * machine.attention_s
-        + sizes.layers * machine.layer_s
-        + demand.vocabulary * machine.vocabulary_s
-    )
+    return weights_s + sizes.layers * machine.layer_s + sizes.attended(before) * machine.attention_s
 
 
 def reading_s(demand: Demand, machine: Machine) -> float:
@@ -153,7 +148,12 @@ def reading_s(demand: Demand, machine: Machine) -> float:
         for part in demand.parts
         if part.use in ("layers", "experts")
     )
-    return weights_s + demand.dimensions.attended(READ_TOKENS / 2) * machine.attention_reading_s
+    sizes = demand.dimensions
+    return (
+        weights_s
+        + sizes.layers * sizes.width * machine.value_s
+        + sizes.attended(READ_TOKENS / 2) * machine.attention_reading_s
+    )
 
 
 def graphics_share(kept_bytes: int, machine: Machine) -> float | None:
@@ -186,27 +186,34 @@ def bounded(correction: float) -> float:
     return min(max(correction, CORRECTED_BY[0]), CORRECTED_BY[1])
 
 
-# One core of a 2.6 GHz server processor writing and two reading, as the probe measured them. Cores that read
-# together share the work; a reply gains less from more threads than from memory.
+# What the probe measured on two cores of a 2.6 GHz server processor, one of them writing.
 USUAL_RATES = {
-    "Q4_0": Rate(20e9, 60e9),
-    "Q4_1": Rate(18e9, 50e9),
-    "Q8_0": Rate(14e9, 100e9),
-    "Q4_K": Rate(18e9, 100e9),
-    "Q6_K": Rate(12e9, 50e9),
-    "F16": Rate(6e9, 40e9),
+    "Q4_0": Rate(8.4e9, 90e9),
+    "Q4_1": Rate(6.1e9, 50e9),
+    "Q5_0": Rate(4.8e9, 57e9),
+    "Q8_0": Rate(6.0e9, 95e9),
+    "Q4_K": Rate(11e9, 110e9),
+    "Q5_K": Rate(6.0e9, 110e9),
+    "Q6_K": Rate(8.8e9, 110e9),
+    "F16": Rate(5.0e9, 57e9),
 }
+USUAL_CORES = 2
+MOST_WRITING = 4
+"""cores that share the work of writing before memory is what limits it"""
 
 
 def usual_machine(cores: int, available_bytes: int | None) -> Machine:
-    """Return what stands for a machine that wasn't measured yet."""
+    """Return what stands for a machine that wasn't measured yet: the one above with as many cores."""
+    writing, reading = min(max(1, cores - 1), MOST_WRITING), cores / USUAL_CORES
     return Machine(
-        rates=USUAL_RATES,
-        bandwidth_bytes_per_s=12e9,
-        layer_s=20e-6,
-        vocabulary_s=5e-9,
-        attention_s=2e-10,
-        attention_reading_s=1e-10,
+        rates={
+            kind: Rate(rate.writing * writing, rate.reading * reading) for kind, rate in USUAL_RATES.items()
+        },
+        bandwidth_bytes_per_s=9.6e9 * writing,
+        layer_s=13e-6,
+        value_s=57e-9 / reading,
+        attention_s=0.29e-9 / writing,
+        attention_reading_s=0.07e-9 / reading,
         cores=cores,
         available_bytes=available_bytes,
         basis="estimated",

@@ -17,8 +17,8 @@ from fireside.models.gguf_types import TENSOR_BLOCKS, TENSOR_TYPES
 ALIGNMENT = 32
 HEAD_LENGTH = 64
 TEXT, U32, F32, I32, LIST = 8, 4, 6, 5, 9
-BYTES_AND_CONTROLS = 259
-NORMAL, UNKNOWN, CONTROL, BYTE = 1, 2, 3, 6
+VOCABULARY = 259
+UNKNOWN, CONTROL, BYTE = 2, 3, 6
 FILLER = {"F32": struct.pack("<f", 0.01), "BF16": b"\x3a\x3a"}
 """what weights are made of: numbers neither infinite nor so small that processors take longer for them"""
 USUAL_FILLER = b"\x11"
@@ -32,7 +32,6 @@ class Shape(msgspec.Struct, frozen=True):
     layers: int
     width: int
     inner_width: int
-    vocabulary: int = BYTES_AND_CONTROLS
     context_length: int = 2048
 
     @property
@@ -44,13 +43,16 @@ class Shape(msgspec.Struct, frozen=True):
         """Return how many weights its layers have."""
         return self.layers * self.width * (2 * self.width + 2 * self.key_width + 3 * self.inner_width)
 
+    @property
+    def values(self) -> int:
+        """Return how many numbers are computed for a token, of all layers together."""
+        return self.layers * self.width
+
 
 FAT = Shape(layers=2, width=2048, inner_width=5632)
 """nearly all of its time goes into its 90 million weights"""
 THIN = Shape(layers=32, width=128, inner_width=128)
 """most of its time goes into what is done for each layer"""
-WORDY = Shape(layers=32, width=128, inner_width=128, vocabulary=65_536)
-"""the same, with as many words as large models know"""
 
 
 def write_specimen(path: Path, kind: str, shape: Shape) -> None:
@@ -81,7 +83,7 @@ def write_specimen(path: Path, kind: str, shape: Shape) -> None:
 
 def _tensors(shape: Shape, kind: str) -> Iterator[tuple[str, Sequence[int], str]]:
     width, inner = shape.width, shape.inner_width
-    yield "token_embd.weight", (width, shape.vocabulary), "Q8_0"
+    yield "token_embd.weight", (width, VOCABULARY), "Q8_0"
     yield "output_norm.weight", (width,), "F32"
     for layer in range(shape.layers):
         block = f"blk.{layer}"
@@ -106,12 +108,12 @@ def _values(shape: Shape) -> list[bytes]:
         "llama.attention.head_count_kv": shape.key_width // HEAD_LENGTH,
         "llama.rope.dimension_count": HEAD_LENGTH,
         "llama.context_length": shape.context_length,
-        "llama.vocab_size": shape.vocabulary,
+        "llama.vocab_size": VOCABULARY,
         "tokenizer.ggml.bos_token_id": 1,
         "tokenizer.ggml.eos_token_id": 2,
         "tokenizer.ggml.unknown_token_id": 0,
     }
-    words = [*_words(shape.vocabulary)]
+    words = [*_words()]
     texts = {"general.architecture": "llama", "general.name": "specimen", "tokenizer.ggml.model": "llama"}
     return [
         *(_text(key) + struct.pack("<I", TEXT) + _text(text) for key, text in texts.items()),
@@ -123,12 +125,11 @@ def _values(shape: Shape) -> list[bytes]:
     ]
 
 
-def _words(count: int) -> Iterator[tuple[str, int]]:
+def _words() -> Iterator[tuple[str, int]]:
+    """Yield the words of the smallest vocabulary that there can be: every byte."""
     yield from (("<unk>", UNKNOWN), ("<s>", CONTROL), ("</s>", CONTROL))
     for byte in range(256):
         yield f"<0x{byte:02X}>", BYTE
-    for number in range(BYTES_AND_CONTROLS, count):
-        yield f"w{number:x}", NORMAL
 
 
 def _text(text: str) -> bytes:
