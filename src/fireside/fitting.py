@@ -42,6 +42,9 @@ from fireside.warmth import Speed, Speeds, write_private
 
 QUIET_S = 60.0
 """after a reply: then a machine that was never measured is measured, until somebody asks for something"""
+LISTENED_S = 0.5
+BUSY_SHARE = 0.25
+"""of the cores' time, used by others before the measurement: then it says little"""
 LOOKED_S = 0.1
 """how often is looked whether somebody asks for something while the machine is measured"""
 FORMULA = 1
@@ -54,6 +57,8 @@ class Remembered(msgspec.Struct, frozen=True):
 
     key: str
     machine: Machine
+    was_busy: bool = False
+    """whether other programs kept it busy meanwhile: then it is measured anew when it is quiet"""
 
 
 class Fitting:
@@ -76,7 +81,7 @@ class Fitting:
         self._engines = engines
         self._speeds = speeds
         self._start = start
-        self._machine: Machine | None = None
+        self._known: Remembered | None = None
         self._waiting: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
 
@@ -85,6 +90,11 @@ class Fitting:
     @property
     def is_measured(self) -> bool:
         return self._measured() is not None
+
+    @property
+    def was_busy(self) -> bool:
+        """Whether other programs kept the machine busy while it was measured."""
+        return self._known is not None and self._known.was_busy
 
     def machine(self) -> Machine:
         """Return what is known of this machine, with the memory that can be had now, models' own included."""
@@ -102,10 +112,8 @@ class Fitting:
         TooBusy where somebody asks for something meanwhile, who goes first. EngineError where the
         engine can't run.
         """
-        if self.is_measured:
-            return
         async with self._one:
-            if self.is_measured:
+            if self._measured() and not self.was_busy:
                 return
             work = asyncio.create_task(self._probe(told))
             try:
@@ -121,14 +129,17 @@ class Fitting:
     def _is_busy(self) -> bool:
         return bool(self._engines.queued) or any(status.users for status in self._engines.statuses())
 
-    async def _probe(self, told: Told) -> Machine:
+    async def _probe(self, told: Told) -> Remembered:
         """Measure the machine with small models, and then the model that is used by default."""
+        before = this_machine.core_time()
+        await asyncio.sleep(LISTENED_S)
+        was_busy = (this_machine.busy_share(before) or 0.0) > BUSY_SHARE
         found = await probe(self._start, self._settings, cores=this_machine.usable_cores(), told=told)
         with contextlib.suppress(FiresideError):
             file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
             if file is not None and file.engine == "llamacpp":
                 await self._time(file)
-        return found
+        return Remembered(_key(self._settings), found, was_busy)
 
     async def _time(self, file: ModelFile) -> None:
         engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
@@ -151,7 +162,8 @@ class Fitting:
         """Hear that a reply has ended: after a quiet while a machine that wasn't measured is."""
         if self._waiting:
             self._waiting.cancel()
-        self._waiting = None if self.is_measured else asyncio.create_task(self._measure_later())
+        is_known = self.is_measured and not self.was_busy
+        self._waiting = None if is_known else asyncio.create_task(self._measure_later())
 
     async def aclose(self) -> None:
         if self._waiting:
@@ -166,16 +178,16 @@ class Fitting:
             log.info("this machine is not measured: %s", error)
 
     def _measured(self) -> Machine | None:
-        if self._machine is None:
+        if self._known is None:
             with contextlib.suppress(OSError, msgspec.MsgspecError):
                 remembered = msgspec.json.decode(self._path.read_bytes(), type=Remembered)
                 if remembered.key == _key(self._settings):
-                    self._machine = remembered.machine
-        return self._machine
+                    self._known = remembered
+        return self._known.machine if self._known else None
 
-    def _remember(self, found: Machine) -> None:
-        self._machine = found
-        write_private(self._path, msgspec.json.encode(Remembered(_key(self._settings), found)))
+    def _remember(self, found: Remembered) -> None:
+        self._known = found
+        write_private(self._path, msgspec.json.encode(found))
 
     def _corrections(self, found: Machine) -> dict[str, Rate]:
         """Return by how much models that ran here were faster than predicted: and in all formats."""

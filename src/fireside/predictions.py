@@ -56,6 +56,8 @@ class Fits(msgspec.Struct, frozen=True):
     fits: tuple[Fit, ...]
     is_measured: bool
     """whether this machine was: until then everything is estimated"""
+    was_busy: bool = False
+    """whether other programs kept it busy meanwhile; it is measured anew when it is quiet"""
 
 
 def plain(text: str, **values: object) -> str:

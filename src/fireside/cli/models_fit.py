@@ -38,6 +38,8 @@ def fit_models(references: tuple[str, ...], context: int | None, json: bool) -> 
         return
     rows = [(fit.reference, in_words(fit.prediction, _), _basis(fit.prediction.basis)) for fit in found.fits]
     print_table((_("model"), _("on this machine"), _("how that is known")), rows)
+    if found.was_busy:
+        note(_("other programs kept this machine busy while it was measured: it can be faster"))
     note(_("the first word of an answer to about a hundred words; a word is English, of 1.3 tokens"))
 
 

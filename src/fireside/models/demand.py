@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 
 import msgspec
@@ -82,22 +83,21 @@ def demand_of_header(header: Header, size_bytes: int | None = None) -> Demand:
 def demand_of_card(card: ModelCard) -> Demand:
     """Return the demand of a model of which only its card is known.
 
-    Its layers are those of a usual model of its size: a width of 64 × the cube root of its millions of
-    parameters and an eighth as many keys as it has queries come near to most since 2023.
+    Its dimensions are those of most models of its size since 2023: at least 28 layers, and more of them from
+    9 billion parameters on; keys and values a third as wide as what is computed.
     """
     kind = _main(card.quantization)
     parameters = card.parameters or round(card.size_bytes / BYTES_EACH.get(kind, USUAL_BYTES_EACH))
-    millions = max(1.0, parameters / 1e6)
-    width = 128 * max(1, round(64 * millions ** (1 / 3) / 128 * 2 ** (millions > 1000)))
-    layers = max(8, round(parameters / (12 * width * width)))
+    layers = max(28, round(math.sqrt(parameters) / 3300))
+    width = 64 * max(1, round(math.sqrt(parameters / (14 * layers)) / 64))
     return Demand(
         size_bytes=card.size_bytes,
         parts=(Part(kind, "layers", parameters, card.size_bytes),),
         dimensions=Dimensions(
             width=width,
             inner_width=3 * width,
-            key_heads=2 * layers,
-            head_bytes=4 * width // 8,
+            key_heads=layers,
+            head_bytes=4 * width // 3,
             layers=layers,
             query_values=layers * width,
         ),

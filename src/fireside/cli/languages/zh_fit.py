@@ -15,6 +15,9 @@ TEXTS: dict[str, str] = {
     "predicted from this machine's speed": "根据这台电脑的速度预测",
     "a guess: nothing was measured yet": "粗略估计：尚未测量",
     "this machine was not measured: {reason}": "没有测量这台电脑：{reason}",
+    "other programs kept this machine busy while it was measured: it can be faster": (
+        "测量时其他程序占用了这台电脑：实际可能更快"
+    ),
     "measuring this machine: {share:.0%}": "正在测量这台电脑：{share:.0%}",
     "the first word of an answer to about a hundred words; a word is English, of 1.3 tokens": (
         "第一个词的时间按约一百个词的问题计算；词指英文单词，约 1.3 个词元"

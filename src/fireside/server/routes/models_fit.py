@@ -38,7 +38,7 @@ async def fit(
 
     def work() -> Fits:
         cards = [app.library.card(named) for named in reference or ()] or list(_known(app))
-        return Fits(tuple(_fits(app, cards, context)), app.fitting.is_measured)
+        return Fits(tuple(_fits(app, cards, context)), app.fitting.is_measured, app.fitting.was_busy)
 
     return answer(await asyncio.to_thread(work))
 
