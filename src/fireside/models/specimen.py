@@ -87,8 +87,7 @@ def _tensors(shape: Shape, kind: str) -> Iterator[tuple[str, Sequence[int], str]
     yield "output_norm.weight", (width,), "F32"
     for layer in range(shape.layers):
         block = f"blk.{layer}"
-        for name in ("attn_norm", "ffn_norm"):
-            yield f"{block}.{name}.weight", (width,), "F32"
+        yield f"{block}.attn_norm.weight", (width,), "F32"
         for name in ("attn_q", "attn_output"):
             yield f"{block}.{name}.weight", (width, width), kind
         for name in ("attn_k", "attn_v"):
@@ -96,6 +95,7 @@ def _tensors(shape: Shape, kind: str) -> Iterator[tuple[str, Sequence[int], str]
         for name in ("ffn_gate", "ffn_up"):
             yield f"{block}.{name}.weight", (width, inner), kind
         yield f"{block}.ffn_down.weight", (inner, width), kind
+        yield f"{block}.ffn_norm.weight", (width,), "F32"
 
 
 def _values(shape: Shape) -> list[bytes]:
