@@ -71,7 +71,8 @@ def _about() -> Mapping[str, str]:
 
 def _told(said: Said) -> str:
     """Return a sentence in the person's language. What others wrote has no translation."""
-    return _(said.text, **said.values) if said.values else _(said.text)
+    in_their_language = _
+    return in_their_language(said.text, **said.values)
 
 
 def _mend(finding: Finding, *, yes: bool) -> bool:

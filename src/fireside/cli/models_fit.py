@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 @click.command("fit")
-@click.argument("references", metavar="[REF]…", nargs=-1)
+@click.argument("references", metavar=_("[REF]…"), nargs=-1)
 @click.option(
     "--context",
     type=click.IntRange(min=256),
-    metavar="TOKENS",
+    metavar=_("TOKENS"),
     help=_("How much of a conversation the model should have before it."),
 )
 @json_flag

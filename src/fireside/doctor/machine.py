@@ -32,7 +32,7 @@ def _abilities() -> Iterator[Finding]:
         yield problem(
             "machine",
             said("the processor is too old for the engine: it has no AVX2"),
-            said("the engine ends as soon as it computes; use a server elsewhere (docs/guides/remote.md)"),
+            said("the engine ends as soon as it computes; let another computer run the models"),
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
+from fireside.cli.languages.zh_doctor import TEXTS as DOCTOR
 from fireside.cli.languages.zh_fit import TEXTS as FIT
 from fireside.cli.languages.zh_hub import TEXTS as HUB
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
@@ -239,7 +240,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | FIT | HUB | MEMORY | MODELS | WARMTH | COMMANDS
+TEXTS = CHAT | DOCTOR | FIT | HUB | MEMORY | MODELS | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",

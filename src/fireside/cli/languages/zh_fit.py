@@ -1,4 +1,4 @@
-"""简体中文: the sentences about what fits, and about the machine's health."""
+"""简体中文: the sentences about what fits."""
 
 from __future__ import annotations
 
