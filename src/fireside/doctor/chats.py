@@ -12,7 +12,8 @@ from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
 from fireside.doctor.machine import gigabytes
 from fireside.errors import FiresideError, StoreDamaged, StoreError
-from fireside.server import offline
+from fireside.runtime import acquire
+from fireside.store import put_back
 from fireside.store.database import check, connect
 from fireside.store.faults import damaged, translated
 
@@ -54,7 +55,9 @@ def whole(path: Path) -> int:
     """
     if not path.is_file():
         raise damaged(path, "it is gone, but its log is there")
-    with translated(path), closing(connect(path, mode="ro")) as connection:
+    # Without a log nobody has it open, and then a look needs no log of its own.
+    mode = "ro" if Path(f"{path}-wal").exists() else "ro&immutable=1"
+    with translated(path), closing(connect(path, mode=mode)) as connection:
         check(connection, path)
         names = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
         if not names:
@@ -78,12 +81,17 @@ def _restoring(who: Examined, backups: list[Path]) -> Mend | None:
         return None
 
     def restore() -> Said:
-        counts, kept = offline.restore(who.settings, who.home, sound)
-        return said(
-            "{count} conversations are back; the damaged file is kept at {path}",
-            count=counts.conversations,
-            path=kept,
-        )
+        lock = acquire(who.home)
+        try:
+            path = who.home.database(who.settings)
+            kept = put_back(path, sound, who.home.backups)
+            return said(
+                "{count} conversations are back; the damaged file is kept at {path}",
+                count=whole(path),
+                path=kept,
+            )
+        finally:
+            lock.release(force=True)
 
     return Mend(said("put the backup of {day} in its place ({path})", day=_day(sound), path=sound), restore)
 
