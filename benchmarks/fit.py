@@ -32,6 +32,7 @@ FORMATS = {"F16": 1, "Q8_0": 7, "Q4_0": 2}
 """and what `general.file_type` calls them"""
 CONTEXT = 2048
 RUNS = 5
+QUIET_SHARE, QUIET_TRIES = 0.15, 45
 
 
 def written_as(source: Path, kind: str, target: Path) -> Path:
@@ -59,12 +60,23 @@ def written_as(source: Path, kind: str, target: Path) -> Path:
     return target
 
 
+async def quiet() -> None:
+    """Wait until other programs leave the machine alone, for a while."""
+    for _ in range(QUIET_TRIES):
+        begun = machine.core_time()
+        await asyncio.sleep(1)
+        if (machine.busy_share(begun) or 0) < QUIET_SHARE:
+            return
+    print("(not quiet)")
+
+
 async def measured(path: Path) -> tuple[Times, int]:
     """Return the median times of a token, and the memory that the engine holds after them."""
     file = ModelFile(f"file:{path}", path, str(path), CONTEXT, False)
     engine = await starter()(file, Settings(), None)
     try:
         await timed(engine, 8, 1)
+        await quiet()
         asked = [await timed(engine, READ_TOKENS, 1) for _ in range(RUNS)]
         talked = [await timed(engine, TALKED_TOKENS, 32) for _ in range(RUNS)]
         assert engine.info.pid is not None
@@ -91,6 +103,7 @@ def compared(predicted: float, real: float) -> tuple[str, str, str]:
 
 async def run(paths: list[Path]) -> None:
     print(f"{processor.name()}, {machine.usable_cores()} cores\n")
+    await quiet()
     found = await probe(starter(), Settings(), cores=machine.usable_cores(), told=lambda share: None)
     print(told(found), "\n")
     titles = ("file", "words/s", "real", "", "first word s", "real", "", "MB", "real", "", "in words")

@@ -7,6 +7,7 @@ import contextlib
 import importlib.metadata
 import logging
 import math
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -42,6 +43,8 @@ from fireside.warmth import Speed, Speeds, write_private
 
 QUIET_S = 60.0
 """after a reply: then a machine that was never measured is measured, until somebody asks for something"""
+LONGEST_S = 120.0
+"""for a measurement that takes a quarter of a minute where nobody else computes"""
 LISTENED_S = 0.5
 BUSY_SHARE = 0.25
 """of the cores' time, used by others before the measurement: then it says little"""
@@ -116,10 +119,13 @@ class Fitting:
             if self._measured() and not self.was_busy:
                 return
             work = asyncio.create_task(self._probe(told))
+            began = time.monotonic()
             try:
                 while not work.done():
                     if self._is_busy():
                         raise TooBusy("somebody talks with a model", hint="try again when it is quiet")
+                    if time.monotonic() - began > LONGEST_S:
+                        raise TooBusy("this machine is too busy to be measured", hint="try again later")
                     await asyncio.wait([work], timeout=LOOKED_S)
                 self._remember(await work)
             finally:
@@ -139,7 +145,7 @@ class Fitting:
             file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
             if file is not None and file.engine == "llamacpp":
                 await self._time(file)
-        return Remembered(_key(self._settings), found, was_busy)
+        return Remembered(key_of_machine(self._settings), found, was_busy)
 
     async def _time(self, file: ModelFile) -> None:
         engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
@@ -181,7 +187,7 @@ class Fitting:
         if self._known is None:
             with contextlib.suppress(OSError, msgspec.MsgspecError):
                 remembered = msgspec.json.decode(self._path.read_bytes(), type=Remembered)
-                if remembered.key == _key(self._settings):
+                if remembered.key == key_of_machine(self._settings):
                     self._known = remembered
         return self._known.machine if self._known else None
 
@@ -248,7 +254,7 @@ def _mean(ratios: Sequence[tuple[float, float]]) -> Rate:
     return Rate(writing, reading)
 
 
-def _key(settings: Settings) -> str:
+def key_of_machine(settings: Settings) -> str:
     """Return what the speed of this machine depends on."""
     try:
         build = importlib.metadata.version("xllamacpp")
