@@ -28,13 +28,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 def examined(home: Home, monkeypatch: pytest.MonkeyPatch) -> Findings:
     """Return what the doctor finds; the engine is left out unless a test wants it."""
 
-    def find(*, about: str = "", engine: bool = False, **how: bool) -> list[Finding]:
+    def find(
+        *, about: str = "", engine: bool = False, deep: bool = False, network: bool = False
+    ) -> list[Finding]:
         from fireside import doctor
 
         if not engine:
             checks = tuple(check for check in doctor.CHECKS if ":check_engine" not in check)
             monkeypatch.setattr(doctor, "CHECKS", checks)
-        return [finding for finding in examine(**how) if about in ("", finding.about)]
+        return [finding for finding in examine(deep=deep, network=network) if about in ("", finding.about)]
 
     return find
 

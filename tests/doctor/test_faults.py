@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib.metadata
 import json
 import os
 import socket
@@ -186,9 +187,7 @@ def test_the_index_is_asked_only_when_that_is_wished(
 def test_a_check_that_fails_itself_hinders_no_other(
     examined: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fireside.doctor import libraries
-
-    monkeypatch.setattr(libraries.importlib.metadata, "requires", lambda name: 1 / 0)
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: 1 / 0)
     found = examined()
     assert len(problems(found)) == 1
     assert {"chats", "files", "address"} <= {finding.about for finding in found}

@@ -13,7 +13,7 @@ from fireside.models.dimensions import Dimensions
 from fireside.models.fit import Machine, Measured, Rate, predict, reading_s, usual_machine, writing_s
 from fireside.models.gguf import read_header
 from fireside.predictions import WORDS_PER_TOKEN, in_words
-from made_gguf import gguf
+from made_gguf import Value, gguf
 
 GB = 10**9
 MACHINE = Machine(
@@ -128,7 +128,7 @@ def test_a_card_alone_tells_nearly_what_the_header_tells(smollm2: Path) -> None:
         licence=None,
         size_bytes=header.size_bytes,
         installed=False,
-        parameters=header.parameters,
+        parameters=header.elements,
         quantization=header.quantization,
         context_length=header.context_length,
     )
@@ -139,7 +139,7 @@ def test_a_card_alone_tells_nearly_what_the_header_tells(smollm2: Path) -> None:
 
 
 def test_layers_with_a_window_keep_and_look_back_at_less(tmp_path: Path) -> None:
-    values = {
+    values: dict[str, Value] = {
         "general.architecture": "gemma3",
         "gemma3.block_count": 18,
         "gemma3.embedding_length": 640,

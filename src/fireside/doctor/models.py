@@ -13,7 +13,7 @@ from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
 from fireside.doctor.machine import gigabytes
 from fireside.errors import DownloadFailed, FiresideError, ModelDamaged
-from fireside.models.gguf import read_header
+from fireside.models.inspection import read_facts
 from fireside.models.library import Library
 
 CHUNK_BYTES = 1 << 20
@@ -60,8 +60,7 @@ def _default(library: Library, cards: dict[str, ModelCard], default: str) -> Ite
 def _sound(library: Library, card: ModelCard, who: Examined) -> Iterator[Finding]:
     path = Path(card.path or "")
     try:
-        if card.weights == "gguf":
-            read_header(path)
+        read_facts(path)
         if who.deep and card.sha256 and _sha256(path) != card.sha256:
             raise ModelDamaged(
                 f"{path} is not the file that was published: its SHA-256 differs",
