@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import importlib.metadata
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -53,6 +54,8 @@ LOOKED_S = 0.1
 FORMULA = 1
 """raised when what is measured means something else"""
 log = logging.getLogger(__name__)
+_graphics_bytes = functools.cache(graphics_bytes)
+"""asked once: a driver takes its time"""
 
 
 class Remembered(msgspec.Struct, frozen=True):
@@ -107,7 +110,12 @@ class Fitting:
         found = self._measured()
         if found is None:
             return usual_machine(this_machine.usable_cores(), available)
-        return msgspec.structs.replace(found, available_bytes=available, corrections=self._corrections(found))
+        return msgspec.structs.replace(
+            found,
+            available_bytes=available,
+            graphics_bytes=_graphics_bytes() if found.on_graphics else None,
+            corrections=self._corrections(found),
+        )
 
     async def measure(self, told: Told = lambda share: None) -> None:
         """Probe the machine, unless that was done: once for each engine, processor and number of threads.
@@ -198,7 +206,7 @@ class Fitting:
     def _corrections(self, found: Machine) -> dict[str, Rate]:
         """Return by how much models that ran here were faster than predicted: and in all formats."""
         ratios: dict[str, list[tuple[float, float]]] = {}
-        for card in self._library.installed():
+        for card in self._cards_here():
             with contextlib.suppress(FiresideError):
                 speed, demand = self._speed_of(card), demand_of(card)
                 if speed.reply_tokens_per_s and speed.prompt_tokens_per_s:
@@ -211,31 +219,47 @@ class Fitting:
                         ratios.setdefault(kind, []).append(ratio)
         return {kind: _mean(those) for kind, those in ratios.items()}
 
+    def _cards_here(self) -> list[ModelCard]:
+        """Return the models that were fetched, and the default one where that is a file of the person's."""
+        cards = {card.reference: card for card in self._library.installed()}
+        with contextlib.suppress(FiresideError):
+            default = self._library.card(self._settings.model)
+            if default.installed:
+                cards.setdefault(default.reference, default)
+        return list(cards.values())
+
     # -- models
 
-    def of(self, card: ModelCard, context_length: int | None = None) -> Fit:
-        """Return whether a model fits and how fast it is; ModelNotFound, ModelDamaged where it is broken."""
-        prediction = self._prediction(card, context_length)
-        return Fit(card.reference, card.name, card.installed, prediction, in_words(prediction))
+    def predictor(self, context_length: int | None = None) -> Callable[[ModelCard], Prediction]:
+        """Return what predicts models, here or not, on this machine as it is at this moment."""
+        machine = self.machine()
+        context = context_length or self._settings.context_length or DEFAULT_CONTEXT
+        return lambda card: self._prediction(card, machine, context)
 
-    def _prediction(self, card: ModelCard, context_length: int | None) -> Prediction:
-        demand, machine = demand_of(card), self.machine()
+    def _prediction(self, card: ModelCard, machine: Machine, context_length: int) -> Prediction:
+        demand = demand_of(card)
         speed = self._speed_of(card) if card.installed else Speed()
         writing = speed.reply_tokens_per_s
         if writing:  # as it would be where the prediction tells it
             writing *= writing_s(demand, machine, speed.reply_after_tokens) / writing_s(demand, machine)
-        return predict(
+        load_s = speed.load_ms / 1000 if speed.load_ms else None
+        found = predict(
             demand,
             machine,
-            context_length=context_length or self._settings.context_length or DEFAULT_CONTEXT,
+            context_length=context_length,
             slots=self._settings.slots,
-            measured=Measured(
-                speed.prompt_tokens_per_s, writing, load_s=speed.load_ms / 1000 if speed.load_ms else None
-            ),
+            measured=Measured(speed.prompt_tokens_per_s, writing, load_s),
         )
+        if card.purpose == "chat":
+            return found
+        return msgspec.structs.replace(found, words_per_s=None, first_word_s=None)  # it writes nothing
 
     def _speed_of(self, card: ModelCard) -> Speed:
         return self._speeds.of(self._library.weights(card.reference).identity)
+
+
+def told(card: ModelCard, prediction: Prediction) -> Fit:
+    return Fit(card.reference, card.name, card.installed, prediction, in_words(prediction))
 
 
 def demand_of(card: ModelCard) -> Demand:
@@ -261,4 +285,4 @@ def key_of_machine(settings: Settings) -> str:
     except importlib.metadata.PackageNotFoundError:
         build = ""
     threads = f"{settings.threads}/{settings.prompt_threads}/{this_machine.usable_cores()} threads"
-    return f"{FORMULA} · {processor.name()} · {threads} · xllamacpp {build} · {graphics_bytes()}"
+    return f"{FORMULA} · {processor.name()} · {threads} · xllamacpp {build} · {_graphics_bytes()}"

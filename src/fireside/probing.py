@@ -34,6 +34,8 @@ MOST_S = 25.0
 PROMPT_TOKENS = 128
 LONG_TOKENS = 640
 REPLY_TOKENS = 16
+UNLIMITED = 1e15
+"""A graphics processor's memory is in its specimens' times already."""
 TRIES = 4
 """of each, of which the fastest counts: what else the machine does only ever adds"""
 TRYING_S = 1.0
@@ -64,31 +66,60 @@ class _Event(msgspec.Struct):
 
 
 async def probe(start: StartEngine, settings: Settings, *, cores: int, told: Told) -> Machine:
-    """Measure this machine. EngineError where the engine can't run; FiresideError where there is no room."""
+    """Measure this machine. EngineError where the engine can't run, or there is no room for specimens."""
     began = time.monotonic()
     threads = settings.threads or max(1, cores - 1)
     steps = len(FORMATS) + 1
     try:
         with tempfile.TemporaryDirectory(prefix="fireside-probe-") as name:
-            folder = Path(name)
-            thin = await _specimen(folder, start, settings, "Q8_0", THIN, long=True)
+            bench = _Bench(Path(name) / "specimen.gguf", start, msgspec.structs.replace(settings, slots=1))
+            thin = await bench.times("Q8_0", THIN, PROMPT_TOKENS, LONG_TOKENS)
             fat: dict[str, Times] = {}
             for number, kind in enumerate(FORMATS, 1):
                 told(number / steps)
                 if fat and time.monotonic() - began > MOST_S:
                     break
-                fat[kind] = (await _specimen(folder, start, settings, kind, FAT))[0]
+                (fat[kind],) = await bench.times(kind, FAT, PROMPT_TOKENS)
     except OSError as error:
         raise EngineError(
             f"this machine can't be measured: {error.strerror or error}",
             hint="make room in the folder for temporary files",
         ) from error
-    return _taken_apart(thin, fat, fetching_bytes_per_s(threads), cores)
+    found = _taken_apart(thin, fat, cores)
+    if bench.on_graphics:
+        return msgspec.structs.replace(found, on_graphics=True)
+    return msgspec.structs.replace(found, bandwidth_bytes_per_s=fetching_bytes_per_s(threads))
 
 
-def _taken_apart(
-    thin: Sequence[Times], fat: dict[str, Times], bandwidth_bytes_per_s: float, cores: int
-) -> Machine:
+class _Bench:
+    """Where one specimen after the other is put into the engine."""
+
+    def __init__(self, path: Path, start: StartEngine, settings: Settings) -> None:
+        self._path = path
+        self._start = start
+        self._settings = settings
+        self.on_graphics = False
+
+    async def times(self, kind: str, shape: Shape, *lengths: int) -> list[Times]:
+        """Return how long the tokens of a specimen take after prompts of these lengths."""
+        write_specimen(self._path, kind, shape)
+        file = ModelFile(
+            reference=f"file:{self._path}",
+            path=self._path,
+            identity=f"specimen-{kind}-{shape}",
+            context_length=shape.context_length,
+            has_template=False,
+        )
+        engine = await self._start(file, self._settings, None)
+        try:
+            self.on_graphics = engine.info.device == "gpu"
+            await timed(engine, 8, 1)
+            return [await fastest(engine, length) for length in lengths]
+        finally:
+            await engine.aclose()
+
+
+def _taken_apart(thin: Sequence[Times], fat: dict[str, Times], cores: int) -> Machine:
     """Return what the times say of weights, layers and looking back.
 
     What reading costs besides weights grows with the width of the layers, what writing costs doesn't: one
@@ -107,37 +138,13 @@ def _taken_apart(
             )
             for kind, times in fat.items()
         },
-        bandwidth_bytes_per_s=bandwidth_bytes_per_s,
+        bandwidth_bytes_per_s=UNLIMITED,
         layer_s=layer_s,
         value_s=value_s,
         attention_s=max(0.0, long.writing - short.writing) / looked_back,
         attention_reading_s=max(0.0, long.reading - short.reading) / (looked_back / 2),
         cores=cores,
     )
-
-
-async def _specimen(
-    folder: Path, start: StartEngine, settings: Settings, kind: str, shape: Shape, *, long: bool = False
-) -> list[Times]:
-    """Return how long the tokens of a specimen take, and with `long` also those after many others."""
-    path = folder / "specimen.gguf"
-    write_specimen(path, kind, shape)
-    file = ModelFile(
-        reference=f"file:{path}",
-        path=path,
-        identity=f"specimen-{kind}-{shape}",
-        context_length=shape.context_length,
-        has_template=False,
-    )
-
-    engine = await start(file, msgspec.structs.replace(settings, slots=1), None)
-    try:
-        lengths = (PROMPT_TOKENS, LONG_TOKENS) if long else (PROMPT_TOKENS,)
-        await timed(engine, 8, 1)
-        return [await fastest(engine, length) for length in lengths]
-    finally:
-        await engine.aclose()
-        path.unlink()
 
 
 async def fastest(engine: Engine, prompt_tokens: int) -> Times:

@@ -220,3 +220,16 @@ def test_the_command_says_problems_by_its_exit_code_and_mends_them(home: Home, c
     again = subprocess.run(CLI, capture_output=True, text=True, check=False)
     assert again.returncode == 0
     assert "everything that was looked at is well" in again.stdout
+
+
+def test_a_model_without_room_is_not_tried(
+    examined: Findings, smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second copy of a large model beside the server's own could end both."""
+    from fireside.engines import machine
+
+    monkeypatch.setenv("FIRESIDE_MODEL", f"file:{smollm2}")
+    monkeypatch.setattr(machine, "available_bytes", lambda: 150_000_000)
+    found = examined(about="engine", engine=True)
+    assert [finding.state for finding in found] == ["well", "note"]
+    assert "no room" in str(found[1].what)

@@ -41,7 +41,7 @@ def small(app: App) -> ModelFile:
 @pytest.mark.usefixtures("one_format")
 async def test_the_machine_is_measured_once_by_the_real_engine_and_remembered(app: App) -> None:
     card = app.library.card(app.settings.model)
-    assert app.fitting.of(card).prediction.basis == "estimated"
+    assert app.fitting.predictor()(card).basis == "estimated"
     shares: list[float] = []
     await app.fitting.measure(shares.append)
     found = app.fitting.machine()
@@ -49,7 +49,7 @@ async def test_the_machine_is_measured_once_by_the_real_engine_and_remembered(ap
     assert found.rates["Q8_0"].reading > 1e7
     assert found.bandwidth_bytes_per_s > 1e7
     assert shares == sorted(shares)
-    assert app.fitting.of(card).prediction.basis == "measured"  # the model itself was timed as well
+    assert app.fitting.predictor()(card).basis == "measured"  # the model itself was timed as well
     assert app.home.machine_file.stat().st_mode & 0o077 == 0
     again = App.open(app.settings, app.home, Engines(ScriptedStart(), app.settings))
     try:
@@ -84,7 +84,7 @@ async def test_a_reply_makes_the_prediction_a_measurement(app: App) -> None:
     card = app.library.card(app.settings.model)
     app.speeds.measured(identity, unread=200, seconds=2.0, load_ms=800)
     app.speeds.replied(identity, tokens=40, seconds=2.0, before=492)
-    found = app.fitting.of(card).prediction
+    found = app.fitting.predictor()(card)
     assert found.basis == "measured"
     assert found.reply_tokens_per_s == pytest.approx(20.0)
     assert found.prompt_tokens_per_s == pytest.approx(100.0)
@@ -93,7 +93,7 @@ async def test_a_reply_makes_the_prediction_a_measurement(app: App) -> None:
 
 async def test_a_reply_to_a_long_conversation_is_told_as_one_in_a_usual_one(app: App) -> None:
     app.speeds.replied(small(app).identity, tokens=40, seconds=2.0, before=6000)
-    found = app.fitting.of(app.library.card(app.settings.model)).prediction
+    found = app.fitting.predictor()(app.library.card(app.settings.model))
     assert (found.reply_tokens_per_s or 0) > 25
 
 

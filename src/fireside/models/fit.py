@@ -67,8 +67,10 @@ class Machine(msgspec.Struct, frozen=True):
     """the same, reading"""
     cores: int
     available_bytes: int | None = None
+    on_graphics: bool = False
+    """whether the engine computed with a graphics processor when it was measured"""
     graphics_bytes: int | None = None
-    """of a graphics processor that the engine computes with; None without one"""
+    """of that graphics processor; None without one"""
     corrections: Mapping[str, Rate] = {}
     """how many times faster models really were than predicted: by weight format, and for all others"""
     basis: Basis = "predicted"

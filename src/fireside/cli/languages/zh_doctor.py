@@ -109,6 +109,10 @@ TEXTS: dict[str, str] = {
     "{build} loads {model} in {load} s and writes {speed} tokens in a second": (
         "{build} 用 {load} 秒载入 {model}，每秒写 {speed} 个词元"
     ),
+    "{model} was not tried: there is no room for it now": "没有试运行 {model}：现在内存不够",
+    "close other programs, or stop the server (fireside stop), and look again": (
+        "请关闭其他程序，或停止服务器（fireside stop），然后再检查"
+    ),
     "the engine's library (xllamacpp {version}) can be loaded": "引擎的程序库（xllamacpp {version}）可以载入",
     "the graphics processor isn't used: models run on the processor, many times slower": (
         "没有使用显卡：模型在处理器上运行，慢许多倍"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
 
+from fireside.app import App
 from fireside.cards import ModelCard
+from fireside.errors import BadRequest, ModelDamaged, ModelNotFound
 from fireside.events import Progress
-from fireside.predictions import Fit, Fits
+from fireside.fitting import told
+from fireside.predictions import Fits
 from fireside.server.callers import needs
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import Fireside, answer, guard_model, shows
@@ -36,20 +41,26 @@ async def fit(
     for named in reference or ():
         guard_model(request, named, fetches=False)
 
-    def work() -> Fits:
-        cards = [app.library.card(named) for named in reference or ()] or list(_known(app))
-        return Fits(tuple(_fits(app, cards, context)), app.fitting.is_measured, app.fitting.was_busy)
-
-    return answer(await asyncio.to_thread(work))
+    return answer(await asyncio.to_thread(_fits, app, reference or (), context))
 
 
-def _known(app: Fireside) -> tuple[ModelCard, ...]:
+def _fits(app: App, references: Sequence[str], context: int | None) -> Fits:
+    """Return what is predicted; of all models those that are sound, of named ones each or an error."""
+    predicted = app.fitting.predictor(context)
+    fits = []
+    for card in [app.library.card(named) for named in references] or _known(app):
+        if card.place == "elsewhere":
+            raise BadRequest(
+                f"{card.name} runs elsewhere: this machine says nothing about it", param="reference"
+            )
+        with contextlib.nullcontext() if references else contextlib.suppress(ModelDamaged, ModelNotFound):
+            fits.append(told(card, predicted(card)))
+    return Fits(tuple(fits), app.fitting.is_measured, app.fitting.was_busy)
+
+
+def _known(app: App) -> list[ModelCard]:
     cards = {card.reference: card for card in (*app.catalogue.cards(), *app.library.known())}
-    return tuple(card for card in cards.values() if card.place == "here")
-
-
-def _fits(app: Fireside, cards: list[ModelCard], context: int | None) -> list[Fit]:
-    return [app.fitting.of(card, context) for card in cards]
+    return [card for card in cards.values() if card.place == "here"]
 
 
 @router.post("/models/measure", dependencies=[needs("models")], **shows(Measured, media="text/event-stream"))
