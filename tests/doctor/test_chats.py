@@ -35,7 +35,7 @@ def spoil(path: Path) -> bytes:
 def test_whole_chats_are_counted(examined: Findings, chats: Path) -> None:
     found = examined(about="chats")
     assert problems(found) == []
-    assert str(found[0].what).startswith("3 conversations are whole")
+    assert str(found[0].what).startswith("the chats are whole: 3,")
     assert "no backup" in str(found[1].what)
 
 
@@ -64,7 +64,7 @@ def test_damaged_pages_are_found_and_the_newest_whole_backup_comes_back(
     assert finding.mend is not None
     assert str(sound) in str(finding.mend.would)
     done = str(finding.mend.do())
-    assert "3 conversations are back" in done
+    assert "the chats are back: 3" in done
     kept = Path(done.rpartition(" at ")[2])
     assert kept.read_bytes() == spoiled
     assert problems(examined(about="chats")) == []

@@ -49,7 +49,7 @@ def test_toml_that_cannot_be_read_hinders_no_other_check(examined: Findings, hom
     home.config_file.write_text("port = [")
     found = examined()
     assert [finding.about for finding in found if finding.state == "problem"] == ["configuration"]
-    assert any("3 conversations are whole" in str(finding.what) for finding in found)
+    assert any("the chats are whole: 3" in str(finding.what) for finding in found)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")

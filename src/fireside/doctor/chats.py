@@ -41,7 +41,7 @@ def check_chats(who: Examined) -> Iterator[Finding]:
     size = path.stat().st_size
     yield well(
         "chats",
-        said("{count} conversations are whole ({size})", count=count, size=gigabytes(size)),
+        said("the chats are whole: {count}, in {size}", count=count, size=gigabytes(size)),
     )
     yield from _log(log, who)
     yield from _room(path, size)
@@ -86,7 +86,7 @@ def _restoring(who: Examined, backups: list[Path]) -> Mend | None:
             path = who.home.database(who.settings)
             kept = put_back(path, sound, who.home.backups)
             return said(
-                "{count} conversations are back; the damaged file is kept at {path}",
+                "the chats are back: {count}; the damaged file is kept at {path}",
                 count=whole(path),
                 path=kept,
             )

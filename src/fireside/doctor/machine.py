@@ -105,7 +105,9 @@ def _disk(folder: Path) -> Iterator[Finding]:
 
 def gigabytes(size_bytes: float) -> str:
     """
-    >>> gigabytes(24_300_000_000), gigabytes(310_000_000)
-    ('24.3 GB', '310 MB')
+    >>> gigabytes(24_300_000_000), gigabytes(310_000_000), gigabytes(90_000)
+    ('24.3 GB', '310 MB', '0.1 MB')
     """
-    return f"{size_bytes / 1e9:.1f} GB" if size_bytes >= 1e9 else f"{size_bytes / 1e6:.0f} MB"
+    if size_bytes >= 1e9:
+        return f"{size_bytes / 1e9:.1f} GB"
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes >= 1e7 else f"{size_bytes / 1e6:.1f} MB"

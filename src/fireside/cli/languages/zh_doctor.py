@@ -80,9 +80,9 @@ TEXTS: dict[str, str] = {
     "removed it": "已删除",
     # chats
     "there are no chats yet": "还没有对话",
-    "{count} conversations are whole ({size})": "{count} 个对话完好（{size}）",
+    "the chats are whole: {count}, in {size}": "对话完好：{count} 个，共 {size}",
     "put the backup of {day} in its place ({path})": "用 {day} 的备份代替（{path}）",
-    "{count} conversations are back; the damaged file is kept at {path}": (
+    "the chats are back: {count}; the damaged file is kept at {path}": (
         "已恢复 {count} 个对话；损坏的文件保留在 {path}"
     ),
     "the log of the database has {size}": "数据库的日志有 {size}",
