@@ -145,9 +145,7 @@ class Fitting:
 
     async def _probe(self, told: Told) -> Remembered:
         """Measure the machine with small models, and then the model that is used by default."""
-        before = this_machine.core_time()
-        await asyncio.sleep(LISTENED_S)
-        was_busy = (this_machine.busy_share(before) or 0.0) > BUSY_SHARE
+        was_busy = await _others_compute()
         found = await probe(self._start, self._settings, cores=this_machine.usable_cores(), told=told)
         with contextlib.suppress(FiresideError):
             file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
@@ -186,6 +184,8 @@ class Fitting:
 
     async def _measure_later(self) -> None:
         await asyncio.sleep(QUIET_S)
+        if self.is_measured and await _others_compute():
+            return  # it would be measured no better than before
         try:
             await self.measure()
         except FiresideError as error:
@@ -204,7 +204,7 @@ class Fitting:
         write_private(self._path, msgspec.json.encode(found))
 
     def _corrections(self, found: Machine) -> dict[str, Rate]:
-        """Return by how much models that ran here were faster than predicted: and in all formats."""
+        """Return how many times faster than predicted models ran here: by format, and all together."""
         ratios: dict[str, list[tuple[float, float]]] = {}
         for card in self._cards_here():
             with contextlib.suppress(FiresideError):
@@ -256,6 +256,13 @@ class Fitting:
 
     def _speed_of(self, card: ModelCard) -> Speed:
         return self._speeds.of(self._library.weights(card.reference).identity)
+
+
+async def _others_compute() -> bool:
+    """Return whether other programs keep the machine busy just now."""
+    before = this_machine.core_time()
+    await asyncio.sleep(LISTENED_S)
+    return (this_machine.busy_share(before) or 0.0) > BUSY_SHARE
 
 
 def told(card: ModelCard, prediction: Prediction) -> Fit:

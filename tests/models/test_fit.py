@@ -163,3 +163,26 @@ def test_a_header_tells_its_weights_by_format_and_use(smollm2: Path) -> None:
     parts = {(part.kind, part.use): part.elements for part in read_header(smollm2).parts}
     assert parts[("Q4_1", "layers")] == 106_168_320
     assert parts[("Q8_0", "output")] == 28_311_552
+
+
+HUGE = 2**32 - 1
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"llama.block_count": HUGE, "llama.embedding_length": HUGE, "llama.attention.head_count": 1},
+        {"llama.attention.sliding_window_pattern": [1] * 99, "llama.attention.sliding_window": 5},
+        {"llama.block_count": 2, "llama.attention.sliding_window_pattern": HUGE},
+        {"llama.expert_count": 1, "llama.expert_used_count": HUGE},
+        {"llama.context_length": HUGE, "llama.attention.head_count_kv": [HUGE >> 1] * 64, "llama.block_count": 64},
+    ],
+)
+def test_whatever_a_header_claims_can_be_told(tmp_path: Path, values: dict[str, Value]) -> None:
+    path = tmp_path / "strange.gguf"
+    path.write_bytes(gguf({"general.architecture": "llama", **values}))
+    found = predict(demand_of_header(read_header(path)), MACHINE, context_length=HUGE)
+    assert msgspec.json.encode(found)
+    assert in_words(found)
+    assert found.memory_bytes > 0

@@ -96,7 +96,7 @@ def dimensions_of(values: Values, architecture: str) -> Dimensions:
         query_values=heads * key,
         window=told("attention.sliding_window"),
         windowed_share=_windowed_share(values, architecture, layers),
-        experts_share=told("expert_used_count") / experts if experts else 1.0,
+        experts_share=min(1.0, told("expert_used_count") / experts) if experts else 1.0,
     )
 
 
@@ -105,7 +105,7 @@ def _windowed_share(values: Values, architecture: str, layers: int) -> float:
     pattern = f"{architecture}.attention.sliding_window_pattern"
     windowed = values.sums.get(pattern)
     if windowed is not None:
-        return windowed / layers if layers else 0.0
+        return min(1.0, windowed / layers) if layers else 0.0
     every = values.whole(pattern) or WINDOWED.get(architecture, 1)
     return (layers - layers // every) / layers if layers else 0.0
 

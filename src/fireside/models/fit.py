@@ -36,6 +36,10 @@ MULTIPLIED_LIKE = {
 """For formats that weren't measured: which one stands for them."""
 GRAPHICS_USED = 0.9
 """of a graphics processor's memory: the rest is for its buffers and for the screen"""
+LEAST_S = 1e-9
+"""for a token, whatever a header says"""
+MOST_BYTES = 2**62
+"""A header may claim any size; this is more than there is."""
 ANY_FORMAT = ""
 CORRECTED_BY = (0.5, 2.0)
 """A running correction is never less or more than this: beyond it, something else was measured."""
@@ -115,7 +119,7 @@ def predict(
     writing = measured.reply_tokens_per_s or correction.writing / _mixed_s(writing_s, demand, machine, share)
     available = machine.graphics_bytes if share == 1 else machine.available_bytes
     return Prediction(
-        memory_bytes=kept + (0 if share else demand.copied_bytes),
+        memory_bytes=min(kept + (0 if share else demand.copied_bytes), MOST_BYTES),
         available_bytes=available,
         fits=None if available is None else kept <= available,
         prompt_tokens_per_s=reading,
@@ -131,7 +135,7 @@ def predict(
 
 def writing_s(demand: Demand, machine: Machine, before: float = TALKED_TOKENS) -> float:
     """Return the seconds that one token of a reply takes after `before` tokens."""
-    weights_s = sum(
+    weights_s = LEAST_S + sum(
         demand.share_of(part)
         * max(
             part.elements / machine.rate(part.kind).writing, part.size_bytes / machine.bandwidth_bytes_per_s
@@ -145,7 +149,7 @@ def writing_s(demand: Demand, machine: Machine, before: float = TALKED_TOKENS) -
 
 def reading_s(demand: Demand, machine: Machine) -> float:
     """Return the seconds that each token of a question takes. Words are chosen only after the last one."""
-    weights_s = sum(
+    weights_s = LEAST_S + sum(
         demand.share_of(part) * part.elements / machine.rate(part.kind).reading
         for part in demand.parts
         if part.use in ("layers", "experts")
