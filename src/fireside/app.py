@@ -113,18 +113,7 @@ class App:
         self.store.close()
 
     def _count(self, draft: Draft) -> None:
-        if draft.identity:
-            unread = draft.prompt_tokens - (draft.cached_tokens or 0)
-            self.speeds.measured(
-                draft.identity, unread=unread, seconds=draft.reading_s, load_ms=draft.load_ms
-            )
-            self.speeds.replied(
-                draft.identity,
-                tokens=draft.completion_tokens,
-                seconds=draft.writing_s,
-                before=draft.prompt_tokens,
-            )
-            self.fitting.used()
+        self.fitting.used(draft)
         first_ms = draft.timings.first_token_ms
         self.metrics.reply(draft.usage, None if first_ms is None else first_ms / 1000)
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.cards import ModelCard
+from fireside.chat import Draft
 from fireside.engines import machine as this_machine
 from fireside.engines import processor
 from fireside.engines.graphics import graphics_bytes
@@ -40,7 +41,7 @@ from fireside.models.library import Library
 from fireside.predictions import Fit, Prediction, in_words
 from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, fastest, probe
 from fireside.settings import Settings
-from fireside.warmth import Speed, Speeds, write_private
+from fireside.warmth import Held, Speed, Speeds, write_private
 
 QUIET_S = 60.0
 """after a reply: then a machine that was never measured is measured, until somebody asks for something"""
@@ -170,12 +171,25 @@ class Fitting:
         finally:
             await engine.aclose()
 
-    def used(self) -> None:
-        """Hear that a reply has ended: after a quiet while a machine that wasn't measured is."""
+    def used(self, draft: Draft) -> None:
+        """Learn from a reply that has ended; after a quiet while a machine that wasn't measured is."""
+        if draft.identity and draft.file:
+            self._learn(draft.identity, draft.file.reference, draft)
         if self._waiting:
             self._waiting.cancel()
         is_known = self.is_measured and not self.was_busy
         self._waiting = None if is_known else asyncio.create_task(self._measure_later())
+
+    def _learn(self, identity: str, reference: str, draft: Draft) -> None:
+        unread = draft.prompt_tokens - (draft.cached_tokens or 0)
+        self._speeds.measured(identity, unread=unread, seconds=draft.reading_s, load_ms=draft.load_ms)
+        self._speeds.replied(
+            identity, tokens=draft.completion_tokens, seconds=draft.writing_s, before=draft.prompt_tokens
+        )
+        loaded = (status for status in self._engines.statuses() if status.model == reference)
+        if (status := next(loaded, None)) and status.resident_bytes:
+            held = Held(status.resident_bytes, status.context_length, status.slots)
+            self._speeds.held(identity, held)
 
     async def aclose(self) -> None:
         if self._waiting:
@@ -248,11 +262,22 @@ class Fitting:
             machine,
             context_length=context_length,
             slots=self._settings.slots,
-            measured=Measured(speed.prompt_tokens_per_s, writing, load_s),
+            measured=Measured(
+                speed.prompt_tokens_per_s, writing, load_s, self._memory(demand, speed, context_length)
+            ),
         )
         if card.purpose == "chat":
             return found
         return msgspec.structs.replace(found, words_per_s=None, first_word_s=None)  # it writes nothing
+
+    def _memory(self, demand: Demand, speed: Speed, context_length: int) -> int | None:
+        """Return what the model took when it ran, with the slots that are asked for now."""
+        if speed.held is None:
+            return None
+        before = demand.need(speed.held.context_length, speed.held.slots)
+        context = min(context_length, demand.context_length or context_length)
+        now = demand.need(context, self._settings.slots)
+        return max(0, speed.held.resident_bytes + now.total - before.total) or None
 
     def _speed_of(self, card: ModelCard) -> Speed:
         return self._speeds.of(self._library.weights(card.reference).identity)

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.engines.machine import give_way
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.engines.registry import StartEngine
 from fireside.errors import EngineError
@@ -113,6 +114,8 @@ class _Bench:
         engine = await self._start(file, self._settings, None)
         try:
             self.on_graphics = engine.info.device == "gpu"
+            if engine.info.pid is not None:
+                give_way(engine.info.pid)
             await timed(engine, 8, 1)
             return [await fastest(engine, length) for length in lengths]
         finally:

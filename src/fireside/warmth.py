@@ -31,6 +31,14 @@ RESTORED_BYTES_PER_S = 1e9
 log = logging.getLogger(__name__)
 
 
+class Held(msgspec.Struct, frozen=True):
+    """The memory that a model really took, and with which slots."""
+
+    resident_bytes: int
+    context_length: int
+    slots: int
+
+
 class Speed(msgspec.Struct):
     """What was measured of one model here."""
 
@@ -39,6 +47,7 @@ class Speed(msgspec.Struct):
     reply_tokens_per_s: float | None = None
     reply_after_tokens: float = 0.0
     """how many tokens stood before those of replies, in the mean"""
+    held: Held | None = None
 
 
 class Speeds:
@@ -72,6 +81,10 @@ class Speeds:
         share = NEWEST_SHARE if known.reply_tokens_per_s else 1.0
         known.reply_tokens_per_s = (known.reply_tokens_per_s or 0.0) * (1 - share) + newest * share
         known.reply_after_tokens += (after - known.reply_after_tokens) * share
+
+    def held(self, identity: str, held: Held) -> None:
+        """Keep what the model takes of memory."""
+        self._known.setdefault(identity, Speed()).held = held
 
     def save(self) -> None:
         """Write them down; without room for that they are measured anew."""

@@ -15,6 +15,7 @@ from fireside.engines.protocol import ModelFile
 from fireside.errors import TooBusy
 from fireside.models.fit import Rate, usual_machine
 from fireside.settings import Home, Settings
+from fireside.warmth import Held
 from scripted import ScriptedStart, a_model
 
 
@@ -110,3 +111,11 @@ async def test_corrections_stay_within_bounds(app: App, tmp_path: Path) -> None:
     assert _mean([(0.001, 1.0), (0.001, 1.0)]) == Rate(0.5, 1.0)
     assert _mean([(100.0, 4.0), (1.0, 1.0)]) == Rate(2.0, 2.0)
     assert usual_machine(2, None).corrections == {}
+
+
+async def test_the_memory_of_a_model_that_ran_is_what_it_took(app: App) -> None:
+    card = app.library.card(app.settings.model)
+    reckoned = app.fitting.predictor(2048)(card).memory_bytes
+    app.speeds.held(small(app).identity, Held(reckoned + 100_000_000, 2048, app.settings.slots))
+    assert app.fitting.predictor(2048)(card).memory_bytes == reckoned + 100_000_000
+    assert app.fitting.predictor(4096)(card).memory_bytes > reckoned + 100_000_000 + 2 * 2048 * 23_040

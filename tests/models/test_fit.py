@@ -176,7 +176,11 @@ HUGE = 2**32 - 1
         {"llama.attention.sliding_window_pattern": [1] * 99, "llama.attention.sliding_window": 5},
         {"llama.block_count": 2, "llama.attention.sliding_window_pattern": HUGE},
         {"llama.expert_count": 1, "llama.expert_used_count": HUGE},
-        {"llama.context_length": HUGE, "llama.attention.head_count_kv": [HUGE >> 1] * 64, "llama.block_count": 64},
+        {
+            "llama.context_length": HUGE,
+            "llama.attention.head_count_kv": [HUGE >> 1] * 64,
+            "llama.block_count": 64,
+        },
     ],
 )
 def test_whatever_a_header_claims_can_be_told(tmp_path: Path, values: dict[str, Value]) -> None:

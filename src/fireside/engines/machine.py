@@ -5,6 +5,7 @@ Where a system doesn't tell, the answer is None or the plain default, never an e
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -22,6 +23,7 @@ GRAPHICS = (
     *("GGML_VK_VISIBLE_DEVICES", "VK_ICD_FILENAMES", "VK_DRIVER_FILES"),
 )
 PASSED_ON = frozenset((*FINDING, *LANGUAGE, *GRAPHICS))
+LOW_PRIORITY = 10
 PASSED_ON_PREFIXES = ("LC_", "OMP_", "GOMP_", "KMP_")
 
 
@@ -122,6 +124,13 @@ def _counters(path: Path) -> dict[str, int]:
         return {}
     pairs = (line.replace(":", " ").split() for line in lines)
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) > 1 and pair[1].isdigit()}
+
+
+def give_way(pid: int) -> None:
+    """Let everybody else's work go before that of process `pid`; does nothing where there is no /proc."""
+    for thread in Path(f"/proc/{pid}/task").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), LOW_PRIORITY)
 
 
 def tie_to_parent() -> None:

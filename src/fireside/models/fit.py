@@ -94,6 +94,7 @@ class Measured(msgspec.Struct, frozen=True):
     prompt_tokens_per_s: float | None = None
     reply_tokens_per_s: float | None = None
     load_s: float | None = None
+    memory_bytes: int | None = None
 
 
 UNMEASURED = Measured()
@@ -117,9 +118,10 @@ def predict(
     correction = _correction(demand, machine)
     reading = measured.prompt_tokens_per_s or correction.reading / _mixed_s(reading_s, demand, machine, share)
     writing = measured.reply_tokens_per_s or correction.writing / _mixed_s(writing_s, demand, machine, share)
+    copied = 0 if share else demand.copied_bytes
     available = machine.graphics_bytes if share == 1 else machine.available_bytes
     return Prediction(
-        memory_bytes=min(kept + (0 if share else demand.copied_bytes), MOST_BYTES),
+        memory_bytes=measured.memory_bytes or min(kept + copied, MOST_BYTES),
         available_bytes=available,
         fits=None if available is None else kept <= available,
         prompt_tokens_per_s=reading,
