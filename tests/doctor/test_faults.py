@@ -233,3 +233,16 @@ def test_a_model_without_room_is_not_tried(
     found = examined(about="engine", engine=True)
     assert [finding.state for finding in found] == ["well", "note"]
     assert "no room" in str(found[1].what)
+
+
+def test_an_imported_model_that_is_gone_is_said(
+    examined: Findings, home: Home, tmp_path: Path, smollm2: Path
+) -> None:
+    from fireside.models.library import Library
+
+    own = tmp_path / "own.gguf"
+    own.symlink_to(smollm2)
+    Library(home.models, {}).import_in_place(f"file:{own}")
+    assert problems(examined(about="models")) == []
+    own.unlink()
+    assert str(own) in problems(examined(about="models"))[0]

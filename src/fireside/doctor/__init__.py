@@ -54,16 +54,24 @@ def examine(
 ) -> Iterator[Finding]:
     """Yield what is found, one thing after the other."""
     home = find_home(environ)
-    error: ConfigError | None = None
-    try:
-        settings = load_settings(home, environ)
-    except ConfigError as found:
-        settings, error = Settings(), found
+    settings, error = _settings(home, environ)
     who = Examined(home, settings, error, _is_held(home), deep, network)
     for place in CHECKS:
         module, _, name = place.partition(":")
         check: Check = getattr(importlib.import_module(module), name)
         yield from _carefully(check, who)
+
+
+def _settings(home: Home, environ: Mapping[str, str]) -> tuple[Settings, ConfigError | None]:
+    """Return the settings, or what is wrong with them and what holds without the file."""
+    try:
+        return load_settings(home, environ), None
+    except ConfigError as error:
+        without_file = Home(config=home.config / "none", data=home.data)
+        try:
+            return load_settings(without_file, environ), error
+        except ConfigError:  # a variable is wrong, too
+            return Settings(), error
 
 
 def _carefully(check: Check, who: Examined) -> Iterator[Finding]:

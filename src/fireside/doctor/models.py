@@ -26,6 +26,7 @@ def check_models(who: Examined) -> Iterator[Finding]:
     yield from _default(library, cards, default)
     for card in cards.values():
         yield from _sound(library, card, who)
+    yield from _imported(library)
     downloads = who.home.models / "downloads"
     parts = [path for path in downloads.glob("*.part") if path.is_file()]
     if parts:
@@ -55,6 +56,15 @@ def _default(library: Library, cards: dict[str, ModelCard], default: str) -> Ite
                 size=gigabytes(card.size_bytes),
             ),
         )
+
+
+def _imported(library: Library) -> Iterator[Finding]:
+    """Look whether what other programs keep, and was imported, is still there."""
+    for reference in library.imported.references():
+        try:
+            library.card(reference)
+        except FiresideError as error:
+            yield problem_of("models", error)
 
 
 def _sound(library: Library, card: ModelCard, who: Examined) -> Iterator[Finding]:
