@@ -26,6 +26,7 @@ from fireside.errors import (
     FiresideError,
     TooLarge,
 )
+from fireside.fitting import Fitting
 from fireside.memory.snapshots import Snapshots
 from fireside.messages import Defaults, Message, Role, Sampling, said
 from fireside.metrics import Metrics
@@ -73,6 +74,9 @@ class App:
         self.metrics = Metrics()
         self.files = ModelFiles(self.library, settings)
         self.speeds = Speeds(home.speeds_file)
+        self.fitting = Fitting(
+            home.machine_file, settings, library, self.files, engines, self.speeds, starter()
+        )
         self.forecast = Forecast(engines, snapshots, self.speeds, state_keys(settings))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
@@ -102,17 +106,14 @@ class App:
         """Interrupt what still runs, end the engines (which save what they hold), close the stores."""
         await self.replies.drain(0)
         await self.ahead.aclose()
+        await self.fitting.aclose()
         await self.engines.aclose()
         await asyncio.to_thread(self.speeds.save)
         self.temporary.close()
         self.store.close()
 
     def _count(self, draft: Draft) -> None:
-        if draft.identity:
-            unread = draft.prompt_tokens - (draft.cached_tokens or 0)
-            self.speeds.measured(
-                draft.identity, unread=unread, seconds=draft.reading_s, load_ms=draft.load_ms
-            )
+        self.fitting.used(draft)
         first_ms = draft.timings.first_token_ms
         self.metrics.reply(draft.usage, None if first_ms is None else first_ms / 1000)
 

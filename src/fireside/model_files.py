@@ -36,14 +36,15 @@ class ModelFiles:
         weights = self._library.weights(reference)
         limit = weights.context_length or DEFAULT_CONTEXT
         wanted = weights.wanted_context_length or self._settings.context_length or DEFAULT_CONTEXT
+        context = min(wanted, limit)
         return ModelFile(
             reference=weights.reference,
             path=weights.path,
             identity=weights.identity,
-            context_length=min(wanted, limit),
+            context_length=context,
             has_template=weights.has_template,
             pooling=weights.pooling,
-            cache_token_bytes=weights.dimensions.cache_token_bytes,
+            cache_token_bytes=weights.dimensions.cache_bytes(context) // context,
             batch_token_bytes=weights.dimensions.batch_token_bytes,
             engine=weights.engine,
             size_bytes=weights.size_bytes,

@@ -118,6 +118,10 @@ class Home(msgspec.Struct, frozen=True):
         return self.data / "speeds.json"
 
     @property
+    def machine_file(self) -> Path:
+        return self.data / "machine.json"
+
+    @property
     def snapshots(self) -> Path:
         return self.data / "snapshots"
 

@@ -174,10 +174,12 @@ class _Shown:
 
     async def _introduce(self) -> None:
         """Say what is going to be fetched before it is: name, licence, size, origin."""
+        from fireside.cli.models_fit import fit_of
         from fireside.cli.output import introduce
 
         model = self._options.defaults.model or (await self._client.status()).default_model
-        introduce(await self._client.model(model))
+        card = await self._client.model(model)
+        introduce(card, await fit_of(self._client, card))
 
     def _clear(self) -> None:
         if self._waiting is not None:

@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 Fields = list[tuple[str, str | None]]
 
 
-def described(card: ModelCard, state: str) -> tuple[Fields, ...]:
-    """Return groups of names and values; what nobody says about the model has no value."""
-    return _origin(card), _abilities(card), _make(card), _whereabouts(card, state)
+def described(card: ModelCard, state: str, fit: str | None = None) -> tuple[Fields, ...]:
+    """Return groups of names and values; what nobody says about the model has no value.
+
+    `fit` tells how it runs here.
+    """
+    here = [(_("on this machine"), fit), *_whereabouts(card, state)]
+    return _origin(card), _abilities(card), _make(card), here
 
 
 def _origin(card: ModelCard) -> Fields:

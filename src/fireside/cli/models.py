@@ -31,6 +31,7 @@ MORE: Commands = {
         _("Unload a model; replies that it writes now are finished first."),
     ),
     "import": ("fireside.cli.imports:import_models", _("List or use what other programs keep here.")),
+    "fit": ("fireside.cli.models_fit:fit_models", _("Tell which models run on this machine, and how fast.")),
 }
 
 
@@ -87,15 +88,22 @@ def show_model(reference: str, json: bool) -> None:
     from fireside.cli.output import print_fields, print_json, say
     from fireside.client.defaults import absolute_reference
 
-    card = run(lambda client: client.model(absolute_reference(reference)))
+    card, fit = run(lambda client: _card_and_fit(client, absolute_reference(reference)))
     if json:
         print_json(card)
         return
-    told = [group for group in described(card, _state(card)) if any(value for _name, value in group)]
+    told = [group for group in described(card, _state(card), fit) if any(value for _name, value in group)]
     for number, group in enumerate(told):
         if number:
             say("")
         print_fields(group)
+
+
+async def _card_and_fit(client: AsyncClient, reference: str) -> tuple[ModelCard, str | None]:
+    from fireside.cli.models_fit import fit_of
+
+    card = await client.model(reference)
+    return card, await fit_of(client, card)
 
 
 @models.command("pull", help=_("Fetch a model; what a broken download has fetched is used again."))
@@ -112,13 +120,14 @@ def pull_model(reference: str, yes: bool) -> None:
 async def _pull(client: AsyncClient, reference: str, *, yes: bool) -> ModelCard:
     """Fetch a model. Its terms are shown to everybody; a person is asked whether they will do."""
     from fireside.cards import ModelCard
+    from fireside.cli.models_fit import fit_of
     from fireside.cli.output import introduce, waiting
     from fireside.errors import ServerUnavailable
 
     card = await client.model(reference)
     if card.installed:
         return card
-    introduce(card)
+    introduce(card, await fit_of(client, card))
     if card.terms and sys.stdin is not None and sys.stdin.isatty():
         confirm(_("Fetch it under these terms?"), yes=yes)
     with waiting() as line:

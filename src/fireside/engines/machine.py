@@ -5,6 +5,7 @@ Where a system doesn't tell, the answer is None or the plain default, never an e
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import shutil
@@ -22,6 +23,7 @@ GRAPHICS = (
     *("GGML_VK_VISIBLE_DEVICES", "VK_ICD_FILENAMES", "VK_DRIVER_FILES"),
 )
 PASSED_ON = frozenset((*FINDING, *LANGUAGE, *GRAPHICS))
+LOW_PRIORITY = 10
 PASSED_ON_PREFIXES = ("LC_", "OMP_", "GOMP_", "KMP_")
 
 
@@ -101,6 +103,24 @@ def available_bytes() -> int | None:
     return min((one for one in told if one is not None), default=None)
 
 
+def busy_share(begun: tuple[int, int] | None) -> float | None:
+    """Return how much of all cores' time was used since `begun`, from 0.0 to 1.0; None where nobody tells."""
+    now = core_time()
+    if begun is None or now is None or now[1] == begun[1]:
+        return None
+    return (now[0] - begun[0]) / (now[1] - begun[1])
+
+
+def core_time() -> tuple[int, int] | None:
+    """Return the time that cores have worked, and that they have had (proc_stat(5)); None without both."""
+    try:
+        times = [int(time) for time in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    idle = sum(times[3:5])
+    return sum(times) - idle, sum(times)
+
+
 def kills_for_memory() -> int | None:
     """Return how many processes the system has ended so far because memory ran out."""
     return _counters(Path("/proc/vmstat")).get("oom_kill")
@@ -113,6 +133,13 @@ def _counters(path: Path) -> dict[str, int]:
         return {}
     pairs = (line.replace(":", " ").split() for line in lines)
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) > 1 and pair[1].isdigit()}
+
+
+def give_way(pid: int) -> None:
+    """Let everybody else's work go before that of process `pid`; does nothing where there is no /proc."""
+    for thread in Path(f"/proc/{pid}/task").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), LOW_PRIORITY)
 
 
 def tie_to_parent() -> None:

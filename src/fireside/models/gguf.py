@@ -30,6 +30,7 @@ from fireside.models.gguf_cursor import (
 )
 from fireside.models.gguf_types import FILE_TYPES
 from fireside.models.lookalikes import seems_to_be
+from fireside.models.tensors import Part
 
 MAGIC = b"GGUF"
 PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
@@ -94,6 +95,8 @@ class Header(msgspec.Struct, frozen=True):
     vocabulary: int | None
     """tokens"""
     dimensions: Dimensions
+    parts: tuple[Part, ...]
+    """its weights by format and use; of this file alone, where they lie in several"""
     pooling: Pooling | None
     """None for a model that writes"""
     embedding_length: int | None
@@ -190,6 +193,7 @@ def _parse(data: bytes, size: int) -> Header:
         header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
         elements=tensors.elements,
         tensors=tensors.count,
+        parts=tensors.parts,
         has_vision=tensors.has_vision,
         split_count=split_count,
     )

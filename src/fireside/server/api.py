@@ -38,6 +38,7 @@ from fireside.server.routes import (
     memories,
     metrics,
     models,
+    models_fit,
     page,
     replies,
     sessions,
@@ -46,7 +47,7 @@ from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
     *(maintenance, metrics, conversations, replies, memories),
-    *(models, aliases, loading, imports, keys, sessions, docs, page),
+    *(models, models_fit, aliases, loading, imports, keys, sessions, docs, page),
 )
 
 

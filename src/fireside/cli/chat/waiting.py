@@ -89,6 +89,8 @@ def _stage(progress: Progress) -> str:
         case "reading":
             counts = f"{done:,.0f}/{total:,.0f}" if total else f"{done:,.0f}"
             return _("reading: {tokens} tokens", tokens=counts)
+        case "measuring":
+            return _("measuring this machine: {share:.0%}", share=done / (total or 1))
 
 
 def _amount(done: float, total: float | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
+from fireside.cli.languages.zh_doctor import TEXTS as DOCTOR
+from fireside.cli.languages.zh_fit import TEXTS as FIT
 from fireside.cli.languages.zh_hub import TEXTS as HUB
 from fireside.cli.languages.zh_making import TEXTS as MAKING
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
@@ -239,7 +241,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | HUB | MAKING | MEMORY | MODELS | WARMTH | COMMANDS
+TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",
