@@ -30,6 +30,7 @@ from fireside.messages import Defaults, Message, Role, Sampling, said
 from fireside.metrics import Metrics
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.models.sources.remote import RemoteSource
 from fireside.personas import Personas
 from fireside.replies import Replies
 from fireside.running import reasoning_of
@@ -92,7 +93,9 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(starter(snapshots), settings)
-        library = library or Library(home.models, os.environ)
+        library = library or Library(
+            home.models, os.environ, {"remote": RemoteSource(home.models, os.environ, settings.remotes)}
+        )
         return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:

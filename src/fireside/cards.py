@@ -62,6 +62,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """what its licence asks or forbids, in plain words, or where its terms are; shown before its first use"""
     needs_trust: bool = False
     """whether code that its folder brings would have to run, and nobody has allowed that yet"""
+    problem: str | None = None
+    """why it can't be used just now: the server that has it can't be reached"""
     languages: tuple[str, ...] = ()
     loaded: bool = False
     is_default: bool = False

@@ -280,7 +280,8 @@ class Engines:
 
     async def _load(self, loaded: Loaded) -> None:
         try:
-            await self._make_room(loaded)
+            if loaded.model.engine != "remote":  # it takes no memory here
+                await self._make_room(loaded)
             await self._wait_after_crashes(loaded.model)
             self._starts += 1
             loaded.engine = await self._start(

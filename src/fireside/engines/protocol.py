@@ -43,7 +43,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
     slots: int
     has_template: bool
     takes_token_ids: bool
-    device: Literal["cpu", "gpu"]
+    device: Literal["cpu", "gpu", "elsewhere"]
     build: str
     load_ms: float
     pid: int | None = None

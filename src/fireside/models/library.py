@@ -134,6 +134,8 @@ class Library:
         damaged file.
         """
         card = self.card(reference)
+        if card.place == "elsewhere":
+            return _elsewhere(card)
         if card.path is None:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
@@ -185,3 +187,17 @@ class Library:
         if not near:
             return error
         return ModelNotFound(error.message, hint=f"did you mean {' or '.join(near)}?", param="model")
+
+
+def _elsewhere(card: ModelCard) -> Weights:
+    """Return what it takes to use a model that another server has: nothing that lies here."""
+    return Weights(
+        reference=card.reference,
+        path=Path(),
+        identity=card.reference,
+        context_length=card.context_length,
+        has_template=True,  # so far as is known; its server writes the prompt
+        pooling="mean" if card.purpose == "embedding" else None,
+        dimensions=Dimensions(),
+        engine=card.engine,
+    )

@@ -20,6 +20,7 @@ _PATH_IN_HUB = re.compile(
     r"(?:[\w][\w .+@=()\[\]-]{0,199}/){0,8}[\w][\w .+@=()\[\]-]{0,199}\.gguf", re.IGNORECASE
 )
 _SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_REMOTE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}(?:/\S(?:.{0,298}\S)?)?")
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -141,4 +142,14 @@ def _https(name: str) -> str:
     return f"//{host}{port}{url.path or '/'}{query}#sha256={sha256.group(1).lower()}"
 
 
-_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https}
+def _remote(name: str) -> str:
+    if not _REMOTE.fullmatch(name):
+        raise BadReference(
+            f"{name!r} is no model of a remote",
+            hint="write remote:NAME/MODEL, e.g. remote:office/qwen3",
+            param="model",
+        )
+    return name
+
+
+_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https, "remote": _remote}

@@ -103,6 +103,8 @@ def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = Tru
     known_to_all = (app.settings.model, app.settings.embedding_model)
     if reference in known_to_all or "admin" in caller.scopes:
         return
+    if reference.startswith(CHOSEN):
+        return
     if not reference.startswith(FETCHED):  # before anything looks whether there is such a file
         raise Forbidden(
             "only this person's own programs may name a file as the model",
@@ -122,6 +124,8 @@ def may_name_model(app: App, caller: Caller, reference: str) -> bool:
     return True
 
 
+CHOSEN = ("remote:",)
+"""Sources that reach only what the settings name: whoever may chat may choose among that."""
 FETCHED = ("pypi:", "hf:")
 """Sources that don't touch files which are here already."""
 Fireside = Annotated[App, Depends(the_app)]

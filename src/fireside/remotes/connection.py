@@ -1,0 +1,230 @@
+"""The connection to a server elsewhere: its replicas, its key, time limits, and what is tried again.
+
+Nothing is asked a second time once a word was said. Redirects are not followed, so that the key goes
+nowhere else; certificates are checked; and no answer is larger than it may be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from contextlib import aclosing, asynccontextmanager
+from typing import TypeVar, cast
+from urllib.parse import urlsplit
+
+import httpx
+
+from fireside.errors import EngineError, FiresideError, RemoteUnavailable, TooBusy
+from fireside.remotes.events import Events
+from fireside.remotes.faults import failure_of
+from fireside.remotes.replicas import Replicas
+from fireside.settings import LOOPBACK_HOSTS, RemoteSettings
+
+T = TypeVar("T")
+CONNECT_S = 5.0
+BETWEEN_S = 60.0
+"""the longest silence once it has begun to speak"""
+TRIES = 3
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+"""before another try; who is told to wait for longer is told so"""
+MOST_FAULT_BYTES = 2**16
+MOST_ANSWER_BYTES = 2**26
+"""of an answer in one piece, as of all that one stream says"""
+
+
+class _Passing(Exception):
+    """A failure before the first word that another try, or another replica, may not have."""
+
+    def __init__(self, error: FiresideError, wait_s: float | None = None) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.wait_s = wait_s
+
+
+class Connection:
+    """Asks the remote `name`, with its `key`. Paths are those behind `/v1`; `//` begins those beside it."""
+
+    def __init__(self, name: str, remote: RemoteSettings, key: str | None) -> None:
+        self.name = name
+        self.replicas = Replicas(remote.addresses)
+        self._key = key
+        self._timeout_s = remote.timeout_s
+        headers = {"User-Agent": "fireside", "Accept-Encoding": "identity"}
+        if key:
+            headers["Authorization"] = f"Bearer {key}"
+        here = {urlsplit(address).hostname for address in remote.addresses} <= set(LOOPBACK_HOSTS)
+        self._client = httpx.AsyncClient(
+            headers=headers,
+            follow_redirects=False,
+            timeout=httpx.Timeout(None, connect=CONNECT_S),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=0),
+            trust_env=not here,  # a proxy is for other machines
+        )
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def get(self, path: str, *, timeout_s: float = CONNECT_S) -> bytes:
+        """Return what a GET answers, from the first replica that does."""
+        return await self._whole("GET", path, None, "", timeout_s)
+
+    async def ask(self, path: str, body: bytes, key: str = "", *, timeout_s: float | None = None) -> bytes:
+        """Return the whole answer to a POST."""
+        return await self._whole("POST", path, body, key, timeout_s or self._timeout_s)
+
+    async def _whole(self, method: str, path: str, body: bytes | None, key: str, timeout_s: float) -> bytes:
+        pieces = self._tried(method, path, body, key, timeout_s, timeout_s)
+        received, size = [], 0
+        async with aclosing(pieces) as answer:
+            async for piece in answer:
+                size += len(piece)
+                self._bounded(size)
+                received.append(piece)
+        return b"".join(received)
+
+    async def stream(self, path: str, body: bytes, key: str) -> AsyncGenerator[bytes, None]:
+        """Yield the data of the events that answer a POST; `key` tells which replica is asked.
+
+        Closing it closes the connection. RemoteUnavailable where it can't be reached or breaks off.
+        """
+        events = Events(self.name)
+        size = 0
+        async with aclosing(self._tried("POST", path, body, key, self._timeout_s, BETWEEN_S)) as answer:
+            async for piece in answer:
+                size += len(piece)
+                self._bounded(size)
+                for data in events.feed(piece):
+                    yield data
+                    if data == b"[DONE]":
+                        return
+
+    async def _tried(
+        self, method: str, path: str, body: bytes | None, key: str, first_s: float, between_s: float
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the pieces of an answer's body, from the replica of `key` or the next that can give it."""
+        until = time.monotonic() + first_s
+        failed: list[str] = []
+        while True:
+            address = self.replicas.choose(key, without=failed)
+            begun = False
+            try:
+                with self.replicas.using(address):
+                    async with aclosing(self._once(method, address, path, body, until, between_s)) as pieces:
+                        async for piece in pieces:
+                            begun = True
+                            yield piece
+                return
+            except _Passing as failure:
+                self.replicas.failed(address, failure.wait_s)
+                failed.append(address)
+                if begun or len(failed) >= max(TRIES, self.replicas.count):
+                    raise failure.error from failure
+                await self._wait(failure, failed, until)
+            except RemoteUnavailable:
+                self.replicas.failed(address)
+                raise
+
+    async def _wait(self, failure: _Passing, failed: list[str], until: float) -> None:
+        """Wait before the next try, where no other replica is left to be asked at once."""
+        if len(failed) < self.replicas.count:
+            return
+        wait_s = failure.wait_s or FIRST_WAIT_S * 2 ** (len(failed) - self.replicas.count)
+        if wait_s > LONGEST_WAIT_S or time.monotonic() + wait_s > until:
+            raise failure.error from failure
+        await asyncio.sleep(wait_s)
+
+    async def _once(
+        self, method: str, address: str, path: str, body: bytes | None, until: float, between_s: float
+    ) -> AsyncGenerator[bytes, None]:
+        count = 0
+        try:
+            async with self._answer(method, address, path, body, until) as response:
+                self.replicas.worked(address)
+                async with aclosing(_raw(response)) as pieces:
+                    # The first piece often says no more than that the request was taken.
+                    while piece := await self._within(
+                        anext(pieces, b""), until if count < 2 else time.monotonic() + between_s
+                    ):
+                        count += 1
+                        yield piece
+        except httpx.HTTPError as error:
+            raise _Passing(self.broke_off() if count else self._unreachable(error)) from error
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, address: str, path: str, body: bytes | None, until: float
+    ) -> AsyncIterator[httpx.Response]:
+        """Give the answer once its head is there; errors for all but 200."""
+        request = self._client.build_request(
+            method, _url(address, path), content=body, headers={"Content-Type": "application/json"}
+        )
+        response = await self._within(self._client.send(request, stream=True), until)
+        try:
+            if response.status_code != 200:
+                await self._refuse(response)
+            if response.headers.get("content-encoding", "identity") != "identity":
+                raise EngineError(
+                    f"{self.name} answers packed, which it wasn't asked for", hint="ask its owner"
+                )
+            yield response
+        finally:
+            await response.aclose()
+
+    async def _refuse(self, response: httpx.Response) -> None:
+        body = b""
+        async with aclosing(_raw(response)) as pieces:
+            while len(body) < MOST_FAULT_BYTES and (
+                piece := await self._within(anext(pieces, b""), time.monotonic() + CONNECT_S)
+            ):
+                body += piece
+        retry_after = response.headers.get("retry-after", "")
+        error = failure_of(self.name, response.status_code, body, key=self._key, retry_after=retry_after)
+        if isinstance(error, TooBusy):
+            raise _Passing(error, error.retry_after_s)
+        if isinstance(error, RemoteUnavailable):
+            raise _Passing(error, float(retry_after) if retry_after.isdigit() else None)
+        raise error
+
+    async def _within(self, work: Awaitable[T], until: float) -> T:
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + until - time.monotonic()):
+                return await work
+        except TimeoutError:
+            raise RemoteUnavailable(
+                f"{self.name} was silent for too long",
+                hint=f"try again, or raise `timeout_s` of [remotes.{self.name}] in the settings",
+            ) from None
+
+    def broke_off(self) -> RemoteUnavailable:
+        return RemoteUnavailable(f"{self.name} broke off its answer", hint="ask again")
+
+    def _bounded(self, size: int) -> None:
+        if size > MOST_ANSWER_BYTES:
+            raise EngineError(f"{self.name} sends without end", hint="check that its address is right")
+
+    def _unreachable(self, error: httpx.HTTPError) -> RemoteUnavailable:
+        if isinstance(error, httpx.ConnectTimeout):
+            why = f"no connection within {CONNECT_S:g} s"
+        else:
+            why = str(error) or type(error).__name__
+        if "CERTIFICATE" in why.upper():
+            hint = "its certificate isn't trusted here: set SSL_CERT_FILE to that of its authority"
+        else:
+            hint = f"check that it runs, and `url` of [remotes.{self.name}] in the settings"
+        return RemoteUnavailable(f"{self.name} can't be reached: {why}", hint=hint)
+
+
+def _raw(response: httpx.Response) -> AsyncGenerator[bytes, None]:
+    return cast("AsyncGenerator[bytes, None]", response.aiter_raw())
+
+
+def _url(address: str, path: str) -> str:
+    """
+    >>> _url("http://a:1/v1", "/models"), _url("http://a:1/v1", "//tokenize")
+    ('http://a:1/v1/models', 'http://a:1/tokenize')
+    """
+    if path.startswith("//"):
+        return address.removesuffix("/v1") + path[1:]
+    return address + path
