@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from fireside.cards import ModelCard
 from fireside.chat import Emit
 from fireside.engines.protocol import ModelFile
 from fireside.events import Progress
-from fireside.models.library import Library
+from fireside.models.library import Library, Weights
 from fireside.models.sources import PullProgress
 from fireside.settings import Settings
 
@@ -32,15 +33,19 @@ class ModelFiles:
         card = self._library.card(reference)
         return self._file(card.reference) if card.installed else None
 
+    def window(self, model: Weights | ModelCard) -> int:
+        """Return how many tokens of a conversation the model is given: elsewhere it takes no memory here."""
+        limit = model.context_length or DEFAULT_CONTEXT
+        usual = limit if model.engine == "remote" else DEFAULT_CONTEXT
+        return min(self._settings.context_length or usual, limit)
+
     def _file(self, reference: str) -> ModelFile:
         weights = self._library.weights(reference)
-        limit = weights.context_length or DEFAULT_CONTEXT
-        wanted = self._settings.context_length or DEFAULT_CONTEXT
         return ModelFile(
             reference=reference,
             path=weights.path,
             identity=weights.identity,
-            context_length=min(wanted, limit),
+            context_length=self.window(weights),
             has_template=weights.has_template,
             pooling=weights.pooling,
             cache_token_bytes=weights.dimensions.cache_token_bytes,

@@ -12,6 +12,7 @@ from fireside.cli.flags import json_flag, list_unless_asked, yes_flag
 from fireside.cli.languages import _
 from fireside.cli.lazily import Commands, LazyGroup
 from fireside.cli.running import run
+from fireside.cli.whereabouts import place_of
 
 if TYPE_CHECKING:
     from fireside.cards import ModelCard
@@ -41,7 +42,13 @@ def list_models(json: bool) -> None:
         return
     titles = (_("model"), _("name"), _("size"), _("licence"), _("state"))
     rows = [
-        (card.reference, card.name, size(card.size_bytes), card.licence or "?", _state(card))
+        (
+            card.reference,
+            card.name,
+            size(card.size_bytes) if card.weights else "",
+            card.licence or "?",
+            _state(card),
+        )
         for card in cards
     ]
     print_table(titles, rows)
@@ -49,6 +56,7 @@ def list_models(json: bool) -> None:
 
 def _state(card: ModelCard) -> str:
     states = (
+        (card.place == "elsewhere", place_of(card)),
         (card.is_default, _("default")),
         (card.loaded, _("loaded")),
         (not card.installed, _("not fetched yet")),
@@ -76,7 +84,8 @@ def show_model(reference: str, json: bool) -> None:
             (_("name"), card.name),
             (_("origin"), card.origin),
             (_("licence"), card.licence or _("unknown")),
-            (_("size"), size(card.size_bytes)),
+            (_("place"), _("this machine") if card.place == "here" else card.origin),
+            (_("size"), size(card.size_bytes) if card.weights else None),
             (_("parameters"), f"{card.parameters:,}" if card.parameters else None),
             (_("architecture"), card.architecture),
             (_("quantization"), card.quantization),
@@ -84,6 +93,7 @@ def show_model(reference: str, json: bool) -> None:
             (_("languages"), ", ".join(card.languages)),
             (_("format"), template[card.has_template]),
             (_("state"), _state(card)),
+            (_("problem"), card.problem),
             (_("file"), card.path),
             ("SHA-256", card.sha256),
         ]

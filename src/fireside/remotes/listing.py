@@ -43,6 +43,7 @@ class _Model(msgspec.Struct):
     owned_by: Any = None
     max_model_len: Any = None
     purpose: Any = None
+    place: Any = None
     meta: _Meta | None = None
 
 
@@ -64,7 +65,8 @@ def models_in(name: str, remote: RemoteSettings, body: bytes) -> tuple[RemoteMod
             f"{name} doesn't list its models in OpenAI's way",
             hint=f"check `url` of [remotes.{name}] in the settings: it mostly ends in /v1",
         ) from error
-    usable = [model for model in listed if is_name(model.id)]
+    # What another Fireside has elsewhere again isn't asked by way of it: that might lead back here.
+    usable = [model for model in listed if is_name(model.id) and model.place != "elsewhere"]
     return tuple(_told(model, remote) for model in usable if not remote.models or model.id in remote.models)
 
 

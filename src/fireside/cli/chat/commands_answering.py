@@ -12,6 +12,7 @@ from fireside.cli.chat.first_model import fetch
 from fireside.cli.chat.sampling_text import NAMES, NOTHING, parse_settings, written
 from fireside.cli.chat.session import Session
 from fireside.cli.languages import _
+from fireside.cli.whereabouts import elsewhere, place_of
 from fireside.errors import BadRequest
 from fireside.messages import Defaults, PromptFormat
 
@@ -23,7 +24,8 @@ async def model(session: Session, argument: str) -> None:
     if not argument:
         session.screen.say(await model_name(session))
         for card in await session.client.models():
-            session.screen.note(f"  {card.reference}" + (_(" (here)") if card.installed else ""))
+            where = f" · {place_of(card)}" if card.place == "elsewhere" else _(" (here)")
+            session.screen.note(f"  {card.reference}" + (where if card.installed else ""))
         return
     if argument in NOTHING:
         await session.change(model=None)
@@ -32,7 +34,9 @@ async def model(session: Session, argument: str) -> None:
         if not card.installed:
             card = await fetch(session.client, session.screen, card)
         await session.change(model=card.reference)
-    session.screen.note(_("model: {name}", name=await model_name(session)))
+    name = await model_name(session)
+    where = elsewhere(name)
+    session.screen.note(_("model: {name}", name=name) + (f" · {where}" if where else ""))
 
 
 async def model_name(session: Session) -> str:
@@ -45,7 +49,7 @@ async def models(session: Session) -> Sequence[tuple[str, str]]:
 
 
 def _about(card: ModelCard) -> str:
-    return f"{card.name} · {card.licence}" if card.licence else card.name
+    return " · ".join(filter(None, (card.name, card.licence, place_of(card))))
 
 
 async def persona(session: Session, argument: str) -> None:
