@@ -67,6 +67,7 @@ def main(weights: str, port: str, slots: str, key: str = "") -> None:
     params.kv_unified = False
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1
     params.cache_ram_mib = 0
+    params.endpoint_slots = True
     params.use_jinja = True
     if key:
         params.api_keys = [key]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 from urllib.parse import urlsplit
 
 import httpx
@@ -32,6 +32,19 @@ LONGEST_WAIT_S = 30.0
 MOST_FAULT_BYTES = 2**16
 MOST_ANSWER_BYTES = 2**26
 """of an answer in one piece, as of all that one stream says"""
+
+
+Cut = Callable[[bytes], Sequence[bytes]]
+"""Takes what was received and returns what is complete of it."""
+
+
+class _Request(NamedTuple):
+    method: str
+    path: str
+    body: bytes | None
+    key: str
+    first_s: float
+    between_s: float
 
 
 class _Passing(Exception):
@@ -68,50 +81,39 @@ class Connection:
 
     async def get(self, path: str, *, timeout_s: float = CONNECT_S) -> bytes:
         """Return what a GET answers, from the first replica that does."""
-        return await self._whole("GET", path, None, "", timeout_s)
+        return await self._whole(_Request("GET", path, None, "", timeout_s, timeout_s))
 
     async def ask(self, path: str, body: bytes, key: str = "", *, timeout_s: float | None = None) -> bytes:
         """Return the whole answer to a POST."""
-        return await self._whole("POST", path, body, key, timeout_s or self._timeout_s)
+        limit_s = timeout_s or self._timeout_s
+        return await self._whole(_Request("POST", path, body, key, limit_s, limit_s))
 
-    async def _whole(self, method: str, path: str, body: bytes | None, key: str, timeout_s: float) -> bytes:
-        pieces = self._tried(method, path, body, key, timeout_s, timeout_s)
-        received, size = [], 0
-        async with aclosing(pieces) as answer:
-            async for piece in answer:
-                size += len(piece)
-                self._bounded(size)
-                received.append(piece)
-        return b"".join(received)
+    async def _whole(self, request: _Request) -> bytes:
+        async with aclosing(self._tried(request, lambda: _uncut)) as pieces:
+            return b"".join([piece async for piece in pieces])
 
     async def stream(self, path: str, body: bytes, key: str) -> AsyncGenerator[bytes, None]:
         """Yield the data of the events that answer a POST; `key` tells which replica is asked.
 
         Closing it closes the connection. RemoteUnavailable where it can't be reached or breaks off.
         """
-        events = Events(self.name)
-        size = 0
-        async with aclosing(self._tried("POST", path, body, key, self._timeout_s, BETWEEN_S)) as answer:
-            async for piece in answer:
-                size += len(piece)
-                self._bounded(size)
-                for data in events.feed(piece):
-                    yield data
-                    if data == b"[DONE]":
-                        return
+        request = _Request("POST", path, body, key, self._timeout_s, BETWEEN_S)
+        async with aclosing(self._tried(request, lambda: Events(self.name).feed)) as events:
+            async for data in events:
+                yield data
+                if data == b"[DONE]":
+                    return
 
-    async def _tried(
-        self, method: str, path: str, body: bytes | None, key: str, first_s: float, between_s: float
-    ) -> AsyncGenerator[bytes, None]:
-        """Yield the pieces of an answer's body, from the replica of `key` or the next that can give it."""
-        until = time.monotonic() + first_s
+    async def _tried(self, request: _Request, cutter: Callable[[], Cut]) -> AsyncGenerator[bytes, None]:
+        """Yield what an answer is cut into, from the replica of the request's key or the next that can."""
+        until = time.monotonic() + request.first_s
         failed: list[str] = []
         while True:
-            address = self.replicas.choose(key, without=failed)
+            address = self.replicas.choose(request.key, without=failed)
             begun = False
             try:
                 with self.replicas.using(address):
-                    async with aclosing(self._once(method, address, path, body, until, between_s)) as pieces:
+                    async with aclosing(self._once(address, request, until, cutter())) as pieces:
                         async for piece in pieces:
                             begun = True
                             yield piece
@@ -136,38 +138,41 @@ class Connection:
         await asyncio.sleep(wait_s)
 
     async def _once(
-        self, method: str, address: str, path: str, body: bytes | None, until: float, between_s: float
+        self, address: str, request: _Request, until: float, cut: Cut
     ) -> AsyncGenerator[bytes, None]:
-        count = 0
+        """Ask one replica. Only what says something counts as a sign of life."""
+        count = size = 0
         try:
-            async with self._answer(method, address, path, body, until) as response:
+            async with (
+                self._answer(address, request, until) as response,
+                aclosing(_raw(response)) as received,
+            ):
                 self.replicas.worked(address)
-                async with aclosing(_raw(response)) as pieces:
-                    # The first piece often says no more than that the request was taken.
-                    while piece := await self._within(
-                        anext(pieces, b""), until if count < 2 else time.monotonic() + between_s
-                    ):
-                        count += 1
+                while data := await self._within(anext(received, b""), until):
+                    size += len(data)
+                    if size > MOST_ANSWER_BYTES:
+                        raise EngineError(
+                            f"{self.name} sends without end", hint="check that its address is right"
+                        )
+                    for piece in cut(data):
                         yield piece
+                        count += 1
+                        # The first often says no more than that the request was taken.
+                        until = until if count == 1 else time.monotonic() + request.between_s
         except httpx.HTTPError as error:
             raise _Passing(self.broke_off() if count else self._unreachable(error)) from error
 
     @asynccontextmanager
-    async def _answer(
-        self, method: str, address: str, path: str, body: bytes | None, until: float
-    ) -> AsyncIterator[httpx.Response]:
+    async def _answer(self, address: str, request: _Request, until: float) -> AsyncIterator[httpx.Response]:
         """Give the answer once its head is there; errors for all but 200."""
-        request = self._client.build_request(
-            method, _url(address, path), content=body, headers={"Content-Type": "application/json"}
-        )
-        response = await self._within(self._client.send(request, stream=True), until)
+        url, kind = _url(address, request.path), {"Content-Type": "application/json"}
+        sent = self._client.build_request(request.method, url, content=request.body, headers=kind)
+        response = await self._within(self._client.send(sent, stream=True), until)
         try:
             if response.status_code != 200:
                 await self._refuse(response)
             if response.headers.get("content-encoding", "identity") != "identity":
-                raise EngineError(
-                    f"{self.name} answers packed, which it wasn't asked for", hint="ask its owner"
-                )
+                raise EngineError(f"{self.name} packs its answers unasked", hint="tell whoever runs it")
             yield response
         finally:
             await response.aclose()
@@ -200,10 +205,6 @@ class Connection:
     def broke_off(self) -> RemoteUnavailable:
         return RemoteUnavailable(f"{self.name} broke off its answer", hint="ask again")
 
-    def _bounded(self, size: int) -> None:
-        if size > MOST_ANSWER_BYTES:
-            raise EngineError(f"{self.name} sends without end", hint="check that its address is right")
-
     def _unreachable(self, error: httpx.HTTPError) -> RemoteUnavailable:
         if isinstance(error, httpx.ConnectTimeout):
             why = f"no connection within {CONNECT_S:g} s"
@@ -214,6 +215,10 @@ class Connection:
         else:
             hint = f"check that it runs, and `url` of [remotes.{self.name}] in the settings"
         return RemoteUnavailable(f"{self.name} can't be reached: {why}", hint=hint)
+
+
+def _uncut(data: bytes) -> Sequence[bytes]:
+    return (data,)
 
 
 def _raw(response: httpx.Response) -> AsyncGenerator[bytes, None]:
