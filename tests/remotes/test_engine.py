@@ -110,6 +110,19 @@ async def test_tokens_of_a_request_are_counted_by_its_own_tokenizer(elsewhere: s
     assert counted == [{"input_tokens": direct["usage"]["prompt_tokens"]}]
 
 
+async def test_a_tokenizer_that_makes_more_tokens_than_estimated_gets_a_smaller_window(
+    elsewhere: str,
+) -> None:
+    """SmolLM2 has no words of Chinese: about three tokens stand for two characters."""
+    async with reached(elsewhere) as engine:
+        await answered(engine, prompt_of("Tell me about the sea. " * 40), max_tokens=1)
+        assert engine.info.context_length == CONTEXT_LENGTH
+        prompt = prompt_of("您的对话保存在本机，不会有任何统计。" * 15)
+        end = end_of(await answered(engine, prompt, max_tokens=1))
+        assert end.prompt_tokens > len(prompt)
+        assert engine.info.context_length == CONTEXT_LENGTH * len(prompt) // end.prompt_tokens
+
+
 async def test_a_prompt_that_its_window_cannot_hold_is_refused_with_a_hint(elsewhere: str) -> None:
     async with reached(elsewhere) as engine:
         with pytest.raises(ContextLengthExceeded) as caught:

@@ -46,6 +46,8 @@ from fireside.remotes.keys import key_of
 from fireside.settings import LOOPBACK_HOSTS, RemoteSettings, Settings
 
 UNKNOWN_CONTEXT = 4096
+TELLING = 200
+"""ids of a prompt, at least, to say something about a tokenizer"""
 DONE = b"[DONE]"
 STREAMED = {"stream": True, "stream_options": {"include_usage": True}}
 
@@ -125,6 +127,7 @@ class RemoteEngine:
     def __init__(self, connection: Connection, info: EngineInfo, abilities: Abilities) -> None:
         self._connection = connection
         self._info = info
+        self._window = info.context_length
         self._model = abilities.model
         self._unwanted: set[str] = set()
         """names of fields that the server refused"""
@@ -173,7 +176,17 @@ class RemoteEngine:
                     yield Piece(text, spelled(text))
         if not answer.complete:
             raise self._connection.broke_off()
-        yield answer.ended(len(prompt))
+        ended = answer.ended(len(prompt))
+        self._learn(len(prompt), ended.prompt_tokens)
+        yield ended
+
+    def _learn(self, estimated: int, tokens: int) -> None:
+        """Make the window smaller for a tokenizer that makes more tokens of a text than there are ids."""
+        if estimated >= TELLING and tokens > estimated:
+            window = self._window * estimated // tokens
+            self._info = msgspec.structs.replace(
+                self._info, context_length=min(window, self._info.context_length)
+            )
 
     def _notes(self, body: dict[str, Any], disarmed: int) -> list[str]:
         """Return what a receipt has to say of one generation there."""
