@@ -36,16 +36,15 @@ class SamplingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     max_tokens: Positive | None = None
 
 
-RemoteName = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
-ServerAddress = Annotated[str, Meta(pattern=r"^https?://[^/?#@\s]+(/[^?#@\s]*)?$")]
-"""Without a login in it: addresses are shown."""
+REMOTE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+SERVER_ADDRESS = re.compile(r"https?://[^/?#@\s]+(/[^?#@\s]*)?")
 
 
 class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A `[remotes.NAME]` table: a server elsewhere that speaks the OpenAI API. Only the file has these."""
 
-    url: ServerAddress | None = None
-    urls: tuple[ServerAddress, ...] = ()
+    url: str | None = None
+    urls: tuple[str, ...] = ()
     """Replicas of one server, with the same models; in the place of `url`."""
     key_env: Annotated[str, Meta(pattern=r"^\w+$")] | None = None
     """The environment variable that holds the key."""
@@ -67,6 +66,8 @@ class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError("a remote has either `url` or `urls`")
         if self.key_env and self.keyring:
             raise ValueError("a remote has either `key_env` or `keyring`")
+        if not all(map(SERVER_ADDRESS.fullmatch, self.addresses)):
+            raise ValueError("an address begins with http:// or https:// and holds no login and no query")
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -123,8 +124,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str | None = None
     """`en` or `zh`; by default the locale's."""
     sampling: SamplingSettings = SamplingSettings()
-    remotes: dict[RemoteName, RemoteSettings] = {}
+    remotes: dict[str, RemoteSettings] = {}
     """Servers elsewhere, by the names that references call them."""
+
+    def __post_init__(self) -> None:
+        if wrong := [name for name in self.remotes if not REMOTE_NAME.fullmatch(name)]:
+            raise ValueError(
+                f"the name of a remote is of small letters, digits, - and _, unlike {wrong[0]!r}"
+            )
 
 
 TABLES = ("sampling", "remotes")
@@ -219,7 +226,8 @@ def _convert(written: dict[str, Any], path: Path) -> Settings:
         line = line_of(path.read_text(encoding="utf-8"), key)
         known = ", ".join(field.name for field in msgspec.structs.fields(Settings))
         raise ConfigError(
-            f"{path}, line {line}, key {key}: {_reason(error)}", hint=f"the keys are: {known}"
+            f"{path}, line {line}{f', key {key}' if key else ''}: {_reason(error)}",
+            hint=f"the keys are: {known}",
         ) from error
 
 

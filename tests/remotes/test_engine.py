@@ -41,7 +41,7 @@ async def test_it_answers_as_that_server_does_and_tells_its_counts(elsewhere: st
     assert end.prompt_tokens == direct["usage"]["prompt_tokens"]
     assert end.completion_tokens == direct["usage"]["completion_tokens"]
     assert end.cached_tokens is not None
-    assert notices_in(steps) == ["office was given it, elsewhere; tokens are estimated"]
+    assert notices_in(steps) == ["answered elsewhere, by office; tokens are estimated"]
 
 
 async def test_what_it_is_was_found_out(elsewhere: str) -> None:

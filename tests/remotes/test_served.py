@@ -99,7 +99,7 @@ def test_eight_conversations_at_once_are_answered(served: Served, other_model: s
         record = served.get(f"/messages/{reply}/record")
         assert record["text"]
         assert 0 < record["usage"]["completion_tokens"] <= 12
-        assert f"{remote} was given it, elsewhere" in record["receipt"]["reason"]
+        assert f"answered elsewhere, by {remote}" in record["receipt"]["reason"]
 
 
 def test_the_next_turn_knows_the_one_before_and_is_read_only_once(served: Served) -> None:

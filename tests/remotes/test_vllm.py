@@ -87,4 +87,4 @@ def test_eight_conversations_at_once_go_through_a_fireside(vllm: str, tmp_path: 
         assert [[name for _, name, _ in served.watch(reply)][-1] for reply in replies] == ["finished"] * 8
         records = [served.get(f"/messages/{reply}/record") for reply in replies]
     assert all(record["text"] for record in records)
-    assert all("vllm was given it, elsewhere" in record["receipt"]["reason"] for record in records)
+    assert all("answered elsewhere, by vllm" in record["receipt"]["reason"] for record in records)

@@ -190,7 +190,7 @@ class RemoteEngine:
 
     def _notes(self, body: dict[str, Any], disarmed: int) -> list[str]:
         """Return what a receipt has to say of one generation there."""
-        notes = [f"{self._connection.name} was given it, elsewhere; tokens are estimated"]
+        notes = [f"answered elsewhere, by {self._connection.name}; tokens are estimated"]
         if left_out := fitted(body, self._model.server, self._unwanted)[1]:
             notes.append(f"{', '.join(left_out)} can't be set there")
         if disarmed:

@@ -9,7 +9,7 @@ import msgspec
 
 from fireside.errors import BadRequest, EngineError, FiresideError, RemoteRefused
 from fireside.remotes.connection import Connection
-from fireside.remotes.listing import RemoteModel, models_in
+from fireside.remotes.listing import RemoteModel, models_in, unlisted
 from fireside.settings import RemoteSettings
 
 PROBE = {"messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1, "stream": True}
@@ -50,7 +50,7 @@ async def _listed(connection: Connection, remote: RemoteSettings, name: str) -> 
     except RemoteRefused:
         if name not in remote.models:  # what the settings name needn't be listed
             raise
-        return RemoteModel(name)
+        return unlisted(name, remote)
     found = next((model for model in models if model.name == name), None)
     if found is None:
         has = ", ".join(model.name for model in models[:10]) or "none"

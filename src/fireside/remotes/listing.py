@@ -76,12 +76,15 @@ def is_name(text: str) -> bool:
 
 def _told(model: _Model, remote: RemoteSettings) -> RemoteModel:
     tokens = model.max_model_len if model.max_model_len is not None else model.meta and model.meta.n_ctx
-    purpose: Purpose = "embedding" if model.id in remote.embedding_models else "chat"
-    if model.purpose in ("embedding", "ranking"):
-        purpose = model.purpose
-    return RemoteModel(
-        name=model.id,
+    known = unlisted(model.id, remote)
+    return msgspec.structs.replace(
+        known,
         server=_OWNERS.get(model.owned_by, "other") if isinstance(model.owned_by, str) else "other",
         context_length=tokens if type(tokens) is int and tokens > 0 else None,
-        purpose=purpose,
+        purpose=model.purpose if model.purpose in ("embedding", "ranking") else known.purpose,
     )
+
+
+def unlisted(name: str, remote: RemoteSettings) -> RemoteModel:
+    """Return what the settings alone say of a model."""
+    return RemoteModel(name, purpose="embedding" if name in remote.embedding_models else "chat")

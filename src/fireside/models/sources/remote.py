@@ -19,7 +19,7 @@ import msgspec
 from fireside.cards import ModelCard
 from fireside.errors import Conflict, FiresideError, ModelNotFound
 from fireside.models.sources import Progress
-from fireside.remotes.listing import RemoteModel
+from fireside.remotes.listing import RemoteModel, unlisted
 from fireside.settings import RemoteSettings
 
 KNOWN_S = 60.0
@@ -99,10 +99,7 @@ class RemoteSource:
 
     def _named(self, name: str) -> tuple[RemoteModel, ...]:
         remote = self._remotes[name]
-        return tuple(
-            RemoteModel(model, purpose="embedding" if model in remote.embedding_models else "chat")
-            for model in remote.models
-        )
+        return tuple(unlisted(model, remote) for model in remote.models)
 
     def card(self, name: str) -> ModelCard:
         """Return the card of `REMOTE/MODEL`, or of the only model of `REMOTE`.
