@@ -37,7 +37,7 @@ class SamplingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 REMOTE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-SERVER_ADDRESS = re.compile(r"https?://[^/?#@\s]+(/[^?#@\s]*)?")
+SERVER_ADDRESS = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^/?#@:\s\[\]]+)(:\d{1,5})?(/[^?#@\s]*)?")
 
 
 class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

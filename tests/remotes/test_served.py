@@ -282,6 +282,22 @@ def test_ollamas_clients_reach_it_too(served: Served) -> None:
     assert "small:latest" in [model["name"] for model in served.http.get("/api/tags").json()["models"]]
 
 
+def generated(served: Served, tokens: int, **asked: Any) -> Any:
+    body = {"model": "small", "stream": False, "options": {"num_predict": tokens}, **asked}
+    answer = served.http.post("/api/generate", json=body)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def test_a_text_of_ollamas_clients_goes_on_where_it_was(served: Served) -> None:
+    schema = {"type": "object", "properties": {"city": {"enum": ["Paris", "Rome"]}}, "required": ["city"]}
+    first = generated(served, 32, prompt="Where is the Louvre?", format=schema)
+    assert "city" in first["response"]
+    second = generated(served, 4, prompt="Why?", context=first["context"])
+    assert second["prompt_eval_count"] > first["prompt_eval_count"]
+    assert generated(served, 4, prompt="One, two,", raw=True)["response"]
+
+
 def test_a_program_that_leaves_frees_its_place_there(
     served: Served, stand_in: Served, other_model: str
 ) -> None:

@@ -33,12 +33,13 @@ from fireside.engines.remote_body import (
     conversation_body,
     fitted,
     named_in,
+    retold,
     sampled,
 )
 from fireside.engines.remote_count import count
 from fireside.engines.remote_ids import dialogue_of, rendered, spelled
 from fireside.engines.remote_probe import Abilities, probe
-from fireside.engines.remote_stream import Answer, retold
+from fireside.engines.remote_stream import Answer, told_again
 from fireside.errors import BadRequest, ConfigError, ContextLengthExceeded, NoTemplate
 from fireside.messages import Message, Sampling
 from fireside.remotes.connection import Connection
@@ -204,6 +205,7 @@ class RemoteEngine:
 
     async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         asked, path = msgspec.json.decode(body), path.removeprefix("/v1")
+        path, asked = retold(self._connection.name, self._model.server, path, asked)
         if path.endswith("/input_tokens"):
             tokens = await self._count(path.removesuffix("/input_tokens"), asked)
             yield msgspec.json.encode({"input_tokens": tokens})
@@ -216,7 +218,7 @@ class RemoteEngine:
                 if data == DONE:
                     yield data
                     return
-                yield retold(self._connection.name, data)
+                yield told_again(self._connection.name, data)
         raise self._connection.broke_off()
 
     async def _said(self, path: str, body: dict[str, Any], key: str) -> AsyncGenerator[bytes, None]:

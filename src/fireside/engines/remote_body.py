@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fireside.engines.remote_ids import Dialogue
+from fireside.engines.remote_ids import Dialogue, are_ours, dialogue_of
 from fireside.errors import BadRequest
 from fireside.messages import Sampling
 from fireside.remotes.listing import Server
@@ -56,6 +56,25 @@ def conversation_body(remote: str, server: Server, dialogue: Dialogue) -> tuple[
     if dialogue.reasoning is not None and server in THINKS_AS_TOLD:
         body["chat_template_kwargs"] = {"enable_thinking": dialogue.reasoning}
     return "/chat/completions", body
+
+
+def retold(remote: str, server: Server, path: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return a request for the local engine's interface as another server takes it.
+
+    A prompt of ids of ours is told as the messages that it says, and a schema in OpenAI's way.
+    """
+    told = dict(body)
+    if are_ours(told.get("prompt")):
+        path, own = conversation_body(remote, server, dialogue_of(told.pop("prompt")))
+        told |= own
+        if path == "/chat/completions" and "logprobs" in told:
+            told |= {"logprobs": True, "top_logprobs": told["logprobs"]}
+    if told.get("max_tokens", 0) < 0:
+        del told["max_tokens"]
+    if "json_schema" in told:
+        named = {"name": "answer", "schema": told.pop("json_schema")}
+        told["response_format"] = {"type": "json_schema", "json_schema": named}
+    return path, told
 
 
 def sampled(sampling: Sampling) -> dict[str, Any]:

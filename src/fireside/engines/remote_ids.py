@@ -42,6 +42,8 @@ OWN_SYSTEM_TOKENS = 26
 Mark = Literal["system", "user", "assistant", "answer", "think", "direct"]
 _MARKS: tuple[Mark, ...] = ("system", "user", "assistant", "answer", "think", "direct")
 """what begins: a message of a role, or the answer, with the model's thinking left open, on or off"""
+_ROLES: dict[Mark, Role] = {"system": Role.SYSTEM, "user": Role.USER, "assistant": Role.ASSISTANT}
+"""an answer that isn't the last one is a message of the model"""
 _UNTOLD = "untold"
 """stands where a system text could"""
 _FRAME = (_MARK << _KIND_BITS) | 0xFF
@@ -126,6 +128,13 @@ def _bytes_of(number: int) -> bytes:
     return bytes(rest >> 7 * (kind - 1 - place) & 0x7F for place in range(kind))
 
 
+def are_ours(value: object) -> bool:
+    """Return whether these are ids of ours, and not a model's own."""
+    return (
+        isinstance(value, list) and bool(value) and all(type(one) is int and one >= LOWEST for one in value)
+    )
+
+
 def dialogue_of(ids: Sequence[int]) -> Dialogue:
     """Return what a prompt's ids say.
 
@@ -142,7 +151,7 @@ def dialogue_of(ids: Sequence[int]) -> Dialogue:
         if text or mark:
             said.append((mark, text))
     mark, begun = said.pop() if said else (None, "")
-    messages = tuple((Role(role), text) for role, text in said if role)
+    messages = tuple((_ROLES.get(role, Role.ASSISTANT), text) for role, text in said if role)
     reasoning = {"think": True, "direct": False}.get(mark or "")
     return Dialogue(messages, begun, reasoning, disarmed)
 

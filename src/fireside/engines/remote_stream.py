@@ -153,7 +153,7 @@ class Answer:
         )
 
 
-def retold(remote: str, data: bytes) -> bytes:
+def told_again(remote: str, data: bytes) -> bytes:
     """Return an event in the shape that `fireside.server.openai.chunks` reads."""
     chunk = read(remote, data)
     told: dict[str, Any] = {"choices": [_choice(choice) for choice in chunk.choices]}

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from fireside.engines.remote_body import beginning_of
-from fireside.engines.remote_ids import LOWEST, text_of
+from fireside.engines.remote_ids import are_ours, text_of
 from fireside.errors import EngineError
 from fireside.remotes.connection import Connection
 
@@ -48,7 +48,7 @@ async def embedded(connection: Connection, model: str, asked: dict[str, Any]) ->
 
 def _own_text(given: str | list[int]) -> str | list[int]:
     """Return the text that ids of ours spell; a model's own ids are left as they are."""
-    return text_of(given) if isinstance(given, list) and all(one >= LOWEST for one in given) else given
+    return text_of(given) if isinstance(given, list) and are_ours(given) else given
 
 
 def packed(vector: str | list[float]) -> str:

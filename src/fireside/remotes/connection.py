@@ -159,7 +159,7 @@ class Connection:
                         count += 1
                         # The first often says no more than that the request was taken.
                         until = until if count == 1 else time.monotonic() + request.between_s
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _Passing(self.broke_off() if count else self._unreachable(error)) from error
 
     @asynccontextmanager
@@ -205,7 +205,7 @@ class Connection:
     def broke_off(self) -> RemoteUnavailable:
         return RemoteUnavailable(f"{self.name} broke off its answer", hint="ask again")
 
-    def _unreachable(self, error: httpx.HTTPError) -> RemoteUnavailable:
+    def _unreachable(self, error: Exception) -> RemoteUnavailable:
         if isinstance(error, httpx.ConnectTimeout):
             why = f"no connection within {CONNECT_S:g} s"
         else:

@@ -59,7 +59,13 @@ class _Known:
         return self._last or Asked(problem="it hasn't answered yet")
 
     def _refresh(self) -> None:
-        asked = self._ask()
+        asked = Asked(problem="it can't be asked: see the server's log")
+        try:
+            asked = self._ask()
+        finally:
+            self._tell(asked)
+
+    def _tell(self, asked: Asked) -> None:
         with self._lock:
             if asked.problem and self._last:  # what it had is listed still
                 asked = msgspec.structs.replace(asked, models=self._last.models)
