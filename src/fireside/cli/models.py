@@ -107,6 +107,9 @@ def pull_model(reference: str) -> None:
     from fireside.client.defaults import absolute_reference
 
     card = run(lambda client: _pull(client, absolute_reference(reference)))
+    if card.place == "elsewhere":
+        say(f"{card.reference} · {place_of(card)}")
+        return
     say(_("{model} is here ({size})", model=card.reference, size=size(card.size_bytes)))
 
 

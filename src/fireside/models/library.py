@@ -178,6 +178,8 @@ class Library:
 
     def _with_nearest(self, error: ModelNotFound, parsed: Reference) -> ModelNotFound:
         """Return the error with the known models of nearly that name as its hint, where there are some."""
+        if parsed.source == "remote":  # its settings and its server tell more
+            return error
         if parsed.source == "file":
             folder = Path(parsed.name).parent
             names = {str(path): f"file:{path}" for path in folder.glob("*.gguf")} if folder.is_dir() else {}

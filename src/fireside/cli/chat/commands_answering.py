@@ -22,7 +22,7 @@ _EXAMPLES = {"temperature": "0.7", "seed": "5", "stop": r'"\n"', "max_tokens": "
 async def model(session: Session, argument: str) -> None:
     """Show the model, or take another one, which is fetched when it isn't here."""
     if not argument:
-        session.screen.say(await model_name(session))
+        session.screen.say(await _named(session))
         for card in await session.client.models():
             where = f" · {place_of(card)}" if card.place == "elsewhere" else _(" (here)")
             session.screen.note(f"  {card.reference}" + (where if card.installed else ""))
@@ -34,14 +34,18 @@ async def model(session: Session, argument: str) -> None:
         if not card.installed:
             card = await fetch(session.client, session.screen, card)
         await session.change(model=card.reference)
-    name = await model_name(session)
-    where = elsewhere(name)
-    session.screen.note(_("model: {name}", name=name) + (f" · {where}" if where else ""))
+    session.screen.note(_("model: {name}", name=await _named(session)))
 
 
 async def model_name(session: Session) -> str:
     """Return the reference of the model that answers next."""
     return session.in_force.model or (await session.client.status()).default_model
+
+
+async def _named(session: Session) -> str:
+    """Return the model that answers next, and where it is if that isn't here."""
+    name = await model_name(session)
+    return " · ".join(filter(None, (name, elsewhere(name))))
 
 
 async def models(session: Session) -> Sequence[tuple[str, str]]:

@@ -124,14 +124,14 @@ class RemoteSource:
         if not asked.models:
             asked = known.get(_patience(CARD_WAIT_S))
         models = asked.models or self._named(remote_name)
-        if not wanted and len(models) == 1:
-            return self._card(remote_name, models[0], asked.problem)
+        if not wanted and (len(models) == 1 or (asked.problem and not models)):
+            return self._card(remote_name, (*models, RemoteModel(""))[0], asked.problem)
         found = next((model for model in models if model.name == wanted), None)
-        if found is None and (asked.problem is None or not wanted):
+        if found is None and not (wanted and asked.problem):
             has = ", ".join(f"remote:{remote_name}/{model.name}" for model in models[:10])
             raise ModelNotFound(
                 f"{remote_name} has no model {wanted!r}" if wanted else f"which model of {remote_name}?",
-                hint=f"it has {has}" if has else asked.problem,
+                hint=f"it has {has}" if has else "it has none that may be used",
                 param="model",
             )
         return self._card(remote_name, found or RemoteModel(wanted), asked.problem)
