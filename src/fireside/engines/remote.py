@@ -6,6 +6,7 @@ before it is sent, which the other server's own template then writes.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -47,6 +48,8 @@ from fireside.remotes.keys import key_of
 from fireside.settings import LOOPBACK_HOSTS, RemoteSettings, Settings
 
 UNKNOWN_CONTEXT = 4096
+LONG = 20_000
+"""characters: 5 ms, in which others would wait"""
 TELLING = 200
 """ids of a prompt, at least, to say something about a tokenizer"""
 DONE = b"[DONE]"
@@ -151,7 +154,9 @@ class RemoteEngine:
         return rendered(messages, reasoning=reasoning if self._info.reasons else None)
 
     async def tokenize(self, text: str, *, special: bool, whole: bool = False) -> tuple[int, ...]:
-        return spelled(text, special=special)
+        if len(text) < LONG:
+            return spelled(text, special=special)
+        return await asyncio.to_thread(spelled, text, special=special)
 
     async def bos(self) -> tuple[int, ...]:
         return ()
@@ -162,7 +167,7 @@ class RemoteEngine:
         if max_tokens == 0:
             yield Ended("length", len(prompt), None, 0)
             return
-        dialogue = dialogue_of(prompt)
+        dialogue = await asyncio.to_thread(dialogue_of, prompt)
         path, body = conversation_body(self._connection.name, self._model.server, dialogue)
         body |= sampled(sampling) | {"max_tokens": max_tokens}
         key = origin.conversation_id if origin else beginning_of(body)

@@ -18,7 +18,7 @@ import httpx
 from fireside.errors import EngineError, FiresideError, RemoteUnavailable, TooBusy
 from fireside.remotes.events import Events
 from fireside.remotes.faults import failure_of
-from fireside.remotes.replicas import Replicas
+from fireside.remotes.replicas import LONGEST_REST_S, Replicas
 from fireside.settings import LOOPBACK_HOSTS, RemoteSettings
 
 T = TypeVar("T")
@@ -124,8 +124,8 @@ class Connection:
                 if begun or len(failed) >= max(TRIES, self.replicas.count):
                     raise failure.error from failure
                 await self._wait(failure, failed, until)
-            except RemoteUnavailable:
-                self.replicas.failed(address)
+            except RemoteUnavailable:  # it was silent: each try would take as long
+                self.replicas.failed(address, LONGEST_REST_S)
                 raise
 
     async def _wait(self, failure: _Passing, failed: list[str], until: float) -> None:
