@@ -266,9 +266,11 @@ class Fitting:
                 speed.prompt_tokens_per_s, writing, load_s, self._memory(demand, speed, context_length)
             ),
         )
-        if card.purpose == "chat":
+        if not card.size_bytes:  # nobody says how large it is
+            found = msgspec.structs.replace(found, fits=None)
+        elif card.purpose == "chat":
             return found
-        return msgspec.structs.replace(found, words_per_s=None, first_word_s=None)  # it writes nothing
+        return msgspec.structs.replace(found, words_per_s=None, first_word_s=None)
 
     def _memory(self, demand: Demand, speed: Speed, context_length: int) -> int | None:
         """Return what the model took when it ran, with the slots that are asked for now."""
