@@ -99,7 +99,7 @@ class App:
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(starter(snapshots), settings)
         hub = HubSource(home.models, os.environ, machine.available_bytes)
-        library = library or Library(home.models, os.environ, {"hf": hub})
+        library = library or Library(home.models, os.environ, {"hf": hub}, home.aliases)
         return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:
@@ -228,7 +228,7 @@ class App:
         _check_size(message)
         store = self.store_of(conversation_id)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
-        defaults = await self._ready_to_answer(conversation.defaults, over)
+        defaults = await self._ready_to_answer(message, conversation.defaults, over)
         with self._promised(defaults, conversation_id) as promise:
             asked, reply = await asyncio.to_thread(
                 store.add_turn,
@@ -293,7 +293,7 @@ class App:
         asked = await asyncio.to_thread(store.message, asked_id)
         _check_size(asked.message)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
-        defaults = await self._ready_to_answer(conversation.defaults, over)
+        defaults = await self._ready_to_answer(asked.message, conversation.defaults, over)
         turn = Turn(asked_id, defaults)
         if continued:
             turn = Turn(asked_id, defaults, (), continued.id, continued.text, reasoning_of(continued))
@@ -313,17 +313,18 @@ class App:
     @contextlib.contextmanager
     def _promised(self, defaults: Defaults, conversation_id: str) -> Iterator[Promise]:
         """Give a place in the queue while the turn is stored; it is given up where that fails."""
-        promise = self.engines.promise(defaults.model or "", conversation_id)
+        reference = self.catalogue.engine_reference(defaults.model or "")
+        promise = self.engines.promise(reference, conversation_id)
         try:
             yield promise
         except BaseException:
             promise.end()
             raise
 
-    async def _ready_to_answer(self, conversation: Defaults, over: Defaults) -> Defaults:
+    async def _ready_to_answer(self, message: Message, conversation: Defaults, over: Defaults) -> Defaults:
         """Return resolved defaults with a seed; refuse early what can't be answered."""
         resolved = self.resolve(conversation, over)
-        resolved = await asyncio.to_thread(self.catalogue.ready_to_answer, resolved)
+        resolved = await asyncio.to_thread(self.catalogue.ready_to_answer, resolved, message)
         if resolved.sampling.seed is None:
             sampling = msgspec.structs.replace(resolved.sampling, seed=secrets.randbelow(SEEDS))
             resolved = msgspec.structs.replace(resolved, sampling=sampling)

@@ -63,7 +63,15 @@ class ModelCard(msgspec.Struct, frozen=True):
     needs_trust: bool = False
     """whether code that its folder brings would have to run, and nobody has allowed that yet"""
     languages: tuple[str, ...] = ()
+    alias_of: str | None = None
+    """the model that this is another name of, or that it was made of"""
+    adapters: tuple[str, ...] = ()
+    """LoRA adapters that are added to its weights"""
+    loaded_as: str | None = None
+    """the reference under which an engine has it, where that isn't its own"""
     loaded: bool = False
+    unloads_in_s: float | None = None
+    """seconds until it is unloaded if nobody uses it from now on"""
     is_default: bool = False
     defaults: Defaults = Defaults()
     """what its makers recommend; everybody else's wishes go before it"""

@@ -35,10 +35,10 @@ class ModelFiles:
     def _file(self, reference: str) -> ModelFile:
         weights = self._library.weights(reference)
         limit = weights.context_length or DEFAULT_CONTEXT
-        wanted = self._settings.context_length or DEFAULT_CONTEXT
+        wanted = weights.wanted_context_length or self._settings.context_length or DEFAULT_CONTEXT
         context = min(wanted, limit)
         return ModelFile(
-            reference=reference,
+            reference=weights.reference,
             path=weights.path,
             identity=weights.identity,
             context_length=context,
@@ -48,6 +48,9 @@ class ModelFiles:
             batch_token_bytes=weights.dimensions.batch_token_bytes,
             engine=weights.engine,
             size_bytes=weights.size_bytes,
+            adapters=weights.adapters,
+            projector=weights.projector,
+            idle_s=weights.idle_s,
         )
 
 

@@ -20,6 +20,8 @@ HASH = f"sha256={'ab' * 32}"
         ("file:/models/x.gguf", "file:/models/x.gguf"),
         ("file:///models/my%20x.gguf", "file:/models/my x.gguf"),
         ("/models/a/../x.gguf", "file:/models/x.gguf"),
+        (" Poet ", "alias:poet"),
+        ("alias:gpt-4o", "alias:gpt-4o"),
         ("hf:Qwen/Qwen3-4B-GGUF:Q4_K_M", "hf:Qwen/Qwen3-4B-GGUF:Q4_K_M"),
         ("hf:a/b:Q8_0/b (new).gguf", "hf:a/b:Q8_0/b (new).gguf"),
         (f"https://Models.Example:443/x.gguf#sha256={'AB' * 32}", f"https://models.example/x.gguf#{HASH}"),
@@ -45,7 +47,8 @@ def test_a_plain_path_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     "written",
     [
         "",
-        "smollm2",
+        "small model",
+        "alias:../x",
         "pypi:",
         "pypi:../../etc/passwd",
         "pypi:a/b",

@@ -25,6 +25,8 @@ def _origin(card: ModelCard) -> Fields:
     return [
         (_("model"), card.reference),
         (_("name"), card.name),
+        (_("stands for"), card.alias_of),
+        (_("adapters"), ", ".join(card.adapters)),
         (_("origin"), card.origin),
         (_("revision"), card.revision),
         (_("licence"), card.licence or _("unknown")),

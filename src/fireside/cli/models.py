@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
     from fireside.cards import ModelCard
     from fireside.client.routes import AsyncClient
 
+YEAR_S = 365 * 86_400.0
 reference_argument = click.argument("reference", metavar="REF")
 
 
 MORE: Commands = {
+    "alias": ("fireside.cli.making:alias", _("Give a model a name, and change what is different about it.")),
+    "load": ("fireside.cli.making:load", _("Load a model before it is needed.")),
+    "unload": (
+        "fireside.cli.making:unload",
+        _("Unload a model; replies that it writes now are finished first."),
+    ),
     "import": ("fireside.cli.imports:import_models", _("List or use what other programs keep here.")),
     "fit": ("fireside.cli.models_fit:fit_models", _("Tell which models run on this machine, and how fast.")),
 }
@@ -54,12 +62,22 @@ def list_models(json: bool) -> None:
 def _state(card: ModelCard) -> str:
     states = (
         (card.is_default, _("default")),
-        (card.loaded, _("loaded")),
+        (bool(card.alias_of), _("stands for {model}", model=card.alias_of)),
+        (card.loaded, _loaded(card)),
         (not card.installed, _("not fetched yet")),
         (card.purpose == "embedding", _("makes embeddings")),
         (card.purpose == "ranking", _("ranks texts")),
     )
     return ", ".join(word for holds, word in states if holds)
+
+
+def _loaded(card: ModelCard) -> str:
+    """Return that it is loaded, and until when if nobody uses it."""
+    if card.unloads_in_s is None:
+        return _("loaded")
+    if card.unloads_in_s > YEAR_S:
+        return _("stays loaded")
+    return _("loaded, leaves after {minutes} min", minutes=math.ceil(card.unloads_in_s / 60))
 
 
 @models.command("show", help=_("Show what is known about a model."))

@@ -27,6 +27,7 @@ from fireside.client.defaults import stated
 from fireside.client.fits import FitRoutes
 from fireside.client.imports import ImportRoutes
 from fireside.client.launch import OnStart, ensure_server, find_again
+from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
 from fireside.client.work import steps_of
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
@@ -108,6 +109,7 @@ class AsyncClient:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.memories = MemoryRoutes(connection)
+        self.making = MakingRoutes(connection)
         self.imports = ImportRoutes(connection)
         self.fits = FitRoutes(connection)
 

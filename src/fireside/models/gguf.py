@@ -33,6 +33,7 @@ from fireside.models.lookalikes import seems_to_be
 from fireside.models.tensors import TensorGroup
 
 MAGIC = b"GGUF"
+PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
 VERSIONS = (2, 3)
 FIRST_READ_BYTES = 12 << 20
 """room for the vocabularies of today's models; a header that needs more is parsed once more"""
@@ -67,6 +68,8 @@ class Header(msgspec.Struct, frozen=True):
     """of everything before the tensors"""
     kind: str
     """`model`, or which part of one it is: `mmproj` (a projector, which lets a model see), `adapter`, …"""
+    part_type: str | None
+    """of a part: `lora`, or what kind of projector it is"""
     architecture: str
     """empty for the later files of several, which leave it to the first"""
     name: str | None
@@ -204,6 +207,7 @@ def _described(values: Values, *, split_count: int, **read: Any) -> Header:
     return Header(
         **read,
         kind=shown(values.text("general.type")) or ("mmproj" if architecture == "clip" else "model"),
+        part_type=shown(next(filter(None, map(values.text, PART_TYPES)), None)),
         architecture=architecture,
         name=shown(values.text("general.name")),
         parameters=values.whole("general.parameter_count"),

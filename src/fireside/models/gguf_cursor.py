@@ -159,7 +159,7 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
             kept.takes_tools = kept.takes_tools or knows_tools(text)
         elif key == "tokenizer.chat_template.tool_use":
             kept.takes_tools = True
-        elif key.startswith(("general.", "tokenizer.ggml.")):
+        elif key.startswith(("general.", "tokenizer.ggml.", "adapter.", "clip.")):
             kept.scalars[key] = text[:MAX_KEPT_BYTES].decode("utf-8", "replace")
     elif kind in SCALARS:
         kept.scalars[key] = cursor.scalar(kind)

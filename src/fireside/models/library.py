@@ -11,11 +11,14 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.aliases import ALIAS, Adapter
 from fireside.cards import EngineName, FoundModel, FoundModels, ModelCard, Pooling
 from fireside.errors import BadReference, Conflict, FiresideError, ModelDamaged, ModelNotFound
 from fireside.models.dimensions import Dimensions
+from fireside.models.gguf_model import projector_beside
 from fireside.models.imported import Imported
 from fireside.models.inspection import read_facts
+from fireside.models.made import Made, seeing
 from fireside.models.references import Reference, parse
 from fireside.models.sources import ELSEWHERE, IN_PLACE, SOURCES, Asks, Progress, PullProgress, Source
 
@@ -34,6 +37,14 @@ class Weights(msgspec.Struct, frozen=True):
     engine: EngineName = "llamacpp"
     size_bytes: int | None = None
     """of all its files together, where they are several"""
+    architecture: str | None = None
+    adapters: tuple[Adapter, ...] = ()
+    projector: Path | None = None
+    """turns pictures into what it reads"""
+    wanted_context_length: int | None = None
+    """tokens per conversation, whatever the settings say"""
+    idle_s: float | None = None
+    """how long it stays loaded unused, whatever the settings say"""
 
 
 class _Fetching:
@@ -67,18 +78,24 @@ class _Fetching:
 class Library:
     """The models in `folder`, those of the package index that are known, and any GGUF file in place.
 
-    `environ` is where pip's variables are looked for; `sources` stand before those of the table.
+    `environ` is where pip's variables are looked for; `sources` stand before those of the table. The
+    folder `aliases` has models of one's own making.
     Every method takes a reference in any form that `references.parse` understands, and raises
     BadReference for others.
     """
 
     def __init__(
-        self, folder: Path, environ: Mapping[str, str], sources: Mapping[str, Source] | None = None
+        self,
+        folder: Path,
+        environ: Mapping[str, str],
+        sources: Mapping[str, Source] | None = None,
+        aliases: Path | None = None,
     ) -> None:
         self._folder = folder
         self._environ = environ
         self._sources: dict[str, Source] = dict(sources or {})
         self._fetching: dict[str, _Fetching] = {}
+        self.made = Made(aliases, self)
         self.imported = Imported(folder)
 
     def installed(self) -> tuple[ModelCard, ...]:
@@ -153,6 +170,8 @@ class Library:
         """
         parsed = parse(reference)
         try:
+            if parsed.source == ALIAS:
+                return self.made.card(parsed.name)
             return self._source(parsed.source).card(parsed.name)
         except ModelNotFound as error:
             raise self._with_nearest(error, parsed) from error
@@ -164,6 +183,9 @@ class Library:
         DownloadFailed where it can't be fetched, ModelDamaged where it can't be used.
         """
         parsed = parse(reference)
+        if parsed.source == ALIAS:
+            await self.ensure(self.card(str(parsed)).alias_of or "", progress)
+            return self.card(str(parsed))
         key, source = str(parsed), self._source(parsed.source)
         if not self._is_here(parsed):
             fetching = self._fetching.get(key)
@@ -181,6 +203,8 @@ class Library:
     async def look_up(self, reference: str) -> ModelCard:
         """Return what is known of a model; one that isn't here is asked for where its source can ask."""
         parsed = parse(reference)
+        if parsed.source == ALIAS:
+            return await asyncio.to_thread(self.card, reference)
         source = self._source(parsed.source)
         if self._is_here(parsed) or not isinstance(source, Asks):
             return await asyncio.to_thread(self.card, reference)
@@ -193,12 +217,14 @@ class Library:
         damaged file.
         """
         card = self.card(reference)
+        if card.alias_of:
+            return self.made.weights(card.name)
         if card.path is None:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
             )
         facts = read_facts(Path(card.path))
-        return Weights(
+        weights = Weights(
             reference=card.reference,
             path=Path(card.path),
             identity=card.sha256 or facts.identity,
@@ -208,15 +234,21 @@ class Library:
             dimensions=facts.dimensions,
             engine=facts.engine,
             size_bytes=facts.size_bytes,
+            architecture=facts.architecture,
         )
+        sees = card.sees and facts.engine == "llamacpp"
+        projector = projector_beside(weights.path) if sees else None
+        return seeing(weights, projector) if projector else weights
 
     def remove(self, reference: str) -> None:
         """Delete a model that was fetched; Conflict for a person's own file and during a fetch."""
         parsed = parse(reference)
+        if parsed.source == ALIAS:
+            return self.made.remove(parsed.name)
         fetching = self._fetching.get(str(parsed))
         if fetching is not None and not fetching.task.done():
             raise Conflict(f"{parsed} is being fetched", hint="wait for it, or stop it first")
-        self._source(parsed.source).remove(parsed.name)
+        return self._source(parsed.source).remove(parsed.name)
 
     def _is_here(self, parsed: Reference) -> bool:
         """Return whether nothing has to be fetched; a copy of Fireside's own that broke is fetched anew."""
@@ -241,6 +273,7 @@ class Library:
         else:
             known = self._elsewhere().models if parsed.source in ELSEWHERE else self.known()
             names = {one.reference.partition(":")[2]: one.reference for one in known}
+            names |= {name: name for name in self.made.names()}
         near = [names[name] for name in difflib.get_close_matches(parsed.name, names, cutoff=0.6)]
         if not near:
             return error

@@ -28,10 +28,12 @@ from fireside.server.openapi import document_of
 from fireside.server.pairings import Pairings
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
+    aliases,
     conversations,
     docs,
     imports,
     keys,
+    loading,
     maintenance,
     memories,
     metrics,
@@ -44,18 +46,8 @@ from fireside.server.routes import (
 from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
-    maintenance,
-    metrics,
-    conversations,
-    replies,
-    memories,
-    models,
-    models_fit,
-    imports,
-    keys,
-    sessions,
-    docs,
-    page,
+    *(maintenance, metrics, conversations, replies, memories),
+    *(models, models_fit, aliases, loading, imports, keys, sessions, docs, page),
 )
 
 

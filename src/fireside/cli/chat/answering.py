@@ -14,7 +14,7 @@ from fireside.cli.languages import _, _n
 from fireside.conversations import StoredMessage
 from fireside.errors import FiresideError, from_code
 from fireside.events import Event, Failed, Finished, Progress, Reasoning, ReceiptReady, Text
-from fireside.messages import FilePart, Part, PromptFormat, Receipt, TextPart
+from fireside.messages import FilePart, ImagePart, Part, PromptFormat, Receipt, TextPart
 
 INTERRUPTED = 130
 
@@ -41,7 +41,8 @@ async def send(session: Session, text: str) -> None:
 
 
 def _parts(session: Session, text: str) -> tuple[Part, ...]:
-    kept = [part for part in session.editing.parts if isinstance(part, FilePart)] if session.editing else []
+    before = session.editing.parts if session.editing else ()
+    kept = [part for part in before if isinstance(part, FilePart | ImagePart)]
     words = [TextPart(text)] if text else []
     return (*kept, *session.files, *words)
 

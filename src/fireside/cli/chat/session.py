@@ -12,7 +12,7 @@ from fireside.cli.chat.screen import Screen
 from fireside.cli.languages import _
 from fireside.conversations import Conversation, StoredMessage, Tree
 from fireside.errors import Conflict
-from fireside.messages import Defaults, FilePart, PromptFormat
+from fireside.messages import Defaults, FilePart, ImagePart, PromptFormat
 
 if TYPE_CHECKING:
     from fireside.cli.chat.input import Reader
@@ -46,7 +46,7 @@ class Session:
     conversation: Conversation | None = None
     head_id: str | None = None
     temporary: bool = False
-    files: list[FilePart] = field(default_factory=list)
+    files: list[FilePart | ImagePart] = field(default_factory=list)
     """Attached to the next message."""
     editing: StoredMessage | None = None
     """The message that the next one replaces, on a branch of its own."""
