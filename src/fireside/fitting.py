@@ -22,7 +22,7 @@ from fireside.engines.graphics import graphics_bytes
 from fireside.engines.leases import Engines
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import StartEngine
-from fireside.errors import FiresideError, TooBusy
+from fireside.errors import FiresideError, NotEnoughMemory, TooBusy
 from fireside.model_files import DEFAULT_CONTEXT, ModelFiles
 from fireside.models.demand import Demand, demand_of_card, demand_of_header
 from fireside.models.fit import (
@@ -43,8 +43,10 @@ from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, fastest, probe
 from fireside.settings import Settings
 from fireside.warmth import Held, Speed, Speeds, write_private
 
-QUIET_S = 60.0
+QUIET_S = 300.0
 """after a reply: then a machine that was never measured is measured, until somebody asks for something"""
+ROOM_BYTES = 600_000_000
+"""of memory, for the largest specimen in its engine"""
 LONGEST_S = 120.0
 """for a measurement that takes a quarter of a minute where nobody else computes"""
 LISTENED_S = 0.5
@@ -122,11 +124,14 @@ class Fitting:
         """Probe the machine, unless that was done: once for each engine, processor and number of threads.
 
         TooBusy where somebody asks for something meanwhile, who goes first. EngineError where the
-        engine can't run.
+        engine can't run, or hasn't the memory for it.
         """
         async with self._one:
             if self._measured() and not self.was_busy:
                 return
+            room = this_machine.available_bytes()
+            if room is not None and room < ROOM_BYTES:
+                raise NotEnoughMemory("there is no room to measure this machine", hint="close other programs")
             work = asyncio.create_task(self._probe(told))
             began = time.monotonic()
             try:
@@ -266,9 +271,11 @@ class Fitting:
                 speed.prompt_tokens_per_s, writing, load_s, self._memory(demand, speed, context_length)
             ),
         )
-        if card.purpose == "chat":
+        if not card.size_bytes:  # nobody says how large it is
+            found = msgspec.structs.replace(found, fits=None)
+        elif card.purpose == "chat":
             return found
-        return msgspec.structs.replace(found, words_per_s=None, first_word_s=None)  # it writes nothing
+        return msgspec.structs.replace(found, words_per_s=None, first_word_s=None)
 
     def _memory(self, demand: Demand, speed: Speed, context_length: int) -> int | None:
         """Return what the model took when it ran, with the slots that are asked for now."""

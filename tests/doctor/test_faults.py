@@ -214,8 +214,9 @@ def test_the_command_says_problems_by_its_exit_code_and_mends_them(home: Home, c
     (problem,) = [one for one in json.loads(done.stdout) if one["state"] == "problem"]
     assert problem["about"] == "files"
     assert problem["mend"]
-    mended = subprocess.run([*CLI, "--fix", "--yes"], capture_output=True, text=True, check=False)
+    mended = subprocess.run([*CLI, "--fix", "--yes", "--json"], capture_output=True, text=True, check=False)
     assert mended.returncode == 0, mended.stdout
+    assert [one["about"] for one in json.loads(mended.stdout) if one["mended"]] == ["files"]
     assert chats.stat().st_mode & 0o777 == 0o600
     again = subprocess.run(CLI, capture_output=True, text=True, check=False)
     assert again.returncode == 0

@@ -35,6 +35,6 @@ def test_a_header_has_the_weights_that_its_shape_tells(tmp_path: Path, shape: Sh
     path = tmp_path / "specimen.gguf"
     write_specimen(path, "Q4_K" if shape.width % 256 == 0 else "Q8_0", shape)
     header = read_header(path)
-    layers = sum(part.elements for part in header.parts if part.use == "layers" and part.kind != "F32")
+    layers = sum(group.elements for group in header.groups if group.use == "layers" and group.kind != "F32")
     assert layers == shape.weights
     assert header.dimensions.layers * header.dimensions.width == shape.values

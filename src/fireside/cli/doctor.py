@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -27,16 +27,16 @@ _PROBLEMS = 1
 @yes_flag
 @json_flag
 def doctor(deep: bool, network: bool, fix: bool, yes: bool, json: bool) -> None:
+    from fireside.cli.output import note, say
     from fireside.doctor import examine
 
-    found: list[Finding] = []
-    left = 0
+    found: list[tuple[Finding, bool]] = []
     for finding in examine(deep=deep, network=network):
-        found.append(finding)
         if not json:
             _show(finding)
-        is_mended = fix and finding.mend is not None and _mend(finding, yes=yes)
-        left += finding.state == "problem" and not is_mended
+        is_mended = fix and finding.mend is not None and _mend(finding, note if json else say, yes=yes)
+        found.append((finding, is_mended))
+    left = sum(finding.state == "problem" and not is_mended for finding, is_mended in found)
     if json:
         _print_json(found)
     else:
@@ -75,9 +75,9 @@ def _told(said: Said) -> str:
     return in_their_language(said.text, **said.values)
 
 
-def _mend(finding: Finding, *, yes: bool) -> bool:
+def _mend(finding: Finding, tell: Callable[[str], None], *, yes: bool) -> bool:
     """Mend what was found, where the person agrees; return whether it is mended."""
-    from fireside.cli.output import say, tell_error
+    from fireside.cli.output import tell_error
     from fireside.errors import FiresideError
 
     assert finding.mend is not None  # noqa: S101 - the caller looked
@@ -88,7 +88,7 @@ def _mend(finding: Finding, *, yes: bool) -> bool:
     except FiresideError as error:
         tell_error(error)
         return False
-    say(f"  ✓ {_told(done)}")
+    tell(f"  ✓ {_told(done)}")
     return True
 
 
@@ -100,16 +100,16 @@ def _agrees(question: str) -> bool:
     return agrees(question)
 
 
-def _conclude(found: list[Finding], left: int, *, fix: bool) -> None:
+def _conclude(found: list[tuple[Finding, bool]], left: int, *, fix: bool) -> None:
     from fireside.cli.output import say
 
     if not left:
         say(_("everything that was looked at is well"))
-    elif any(finding.mend for finding in found) and not fix:
+    elif any(finding.mend for finding, _mended in found) and not fix:
         say(_("`fireside doctor --fix` mends what it can, each after a question"))
 
 
-def _print_json(found: list[Finding]) -> None:
+def _print_json(found: list[tuple[Finding, bool]]) -> None:
     from fireside.cli.output import print_json
 
     print_json(
@@ -120,7 +120,8 @@ def _print_json(found: list[Finding]) -> None:
                 "text": str(finding.what),
                 "hint": str(finding.hint) if finding.hint else None,
                 "mend": str(finding.mend.would) if finding.mend else None,
+                "mended": is_mended,
             }
-            for finding in found
+            for finding, is_mended in found
         ]
     )

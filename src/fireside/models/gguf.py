@@ -30,7 +30,7 @@ from fireside.models.gguf_cursor import (
 )
 from fireside.models.gguf_types import FILE_TYPES
 from fireside.models.lookalikes import seems_to_be
-from fireside.models.tensors import Part
+from fireside.models.tensors import TensorGroup
 
 MAGIC = b"GGUF"
 PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
@@ -95,7 +95,7 @@ class Header(msgspec.Struct, frozen=True):
     vocabulary: int | None
     """tokens"""
     dimensions: Dimensions
-    parts: tuple[Part, ...]
+    groups: tuple[TensorGroup, ...]
     """its weights by format and use; of this file alone, where they lie in several"""
     pooling: Pooling | None
     """None for a model that writes"""
@@ -193,7 +193,7 @@ def _parse(data: bytes, size: int) -> Header:
         header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
         elements=tensors.elements,
         tensors=tensors.count,
-        parts=tensors.parts,
+        groups=tensors.groups,
         has_vision=tensors.has_vision,
         split_count=split_count,
     )

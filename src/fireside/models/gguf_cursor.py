@@ -10,7 +10,7 @@ import msgspec
 
 from fireside.models.foreign import Damaged
 from fireside.models.gguf_types import ARRAY, SCALARS, STRING, TENSOR_BLOCKS, TENSOR_TYPES
-from fireside.models.tensors import Part, Tensor, parts_of
+from fireside.models.tensors import Tensor, TensorGroup, grouped
 from fireside.models.tuning import knows_tools, offers_reasoning
 
 MAX_HEADER_BYTES = 64 << 20
@@ -186,7 +186,7 @@ class Tensors(msgspec.Struct, frozen=True):
 
     count: int
     elements: int
-    parts: tuple[Part, ...]
+    groups: tuple[TensorGroup, ...]
     has_vision: bool
     """whether a projector's are among them"""
 
@@ -217,7 +217,7 @@ def read_tensors(cursor: Cursor, count: int, alignment: int, *, can_be_empty: bo
     return Tensors(
         count=count,
         elements=sum(tensor.elements for tensor in tensors),
-        parts=parts_of(tensors),
+        groups=grouped(tensors),
         has_vision=any(tensor.name.startswith(VISION_PARTS) for tensor in tensors),
     )
 

@@ -22,7 +22,7 @@ class Tensor(NamedTuple):
     size_bytes: int
 
 
-class Part(msgspec.Struct, frozen=True):
+class TensorGroup(msgspec.Struct, frozen=True):
     """All weights of one format and use."""
 
     kind: str
@@ -32,10 +32,10 @@ class Part(msgspec.Struct, frozen=True):
     size_bytes: int
 
 
-def parts_of(tensors: Iterable[Tensor]) -> tuple[Part, ...]:
+def grouped(tensors: Iterable[Tensor]) -> tuple[TensorGroup, ...]:
     """Return the weights by format and use. Names of tensors: ggml's docs/gguf.md.
 
-    >>> [(part.use, part.elements) for part in parts_of([Tensor("token_embd.weight", "Q8_0", 64, 0, 68)])]
+    >>> [(group.use, group.elements) for group in grouped([Tensor("token_embd.weight", "Q8_0", 64, 0, 68)])]
     [('output', 64)]
     """
     tensors = tuple(tensors)
@@ -45,7 +45,7 @@ def parts_of(tensors: Iterable[Tensor]) -> tuple[Part, ...]:
         key = tensor.kind, _use(tensor.name, has_output)
         elements, size_bytes = sums.get(key, (0, 0))
         sums[key] = elements + tensor.elements, size_bytes + tensor.size_bytes
-    return tuple(Part(kind, use, *counts) for (kind, use), counts in sums.items())
+    return tuple(TensorGroup(kind, use, *counts) for (kind, use), counts in sums.items())
 
 
 def _use(name: str, has_output: bool) -> Use:

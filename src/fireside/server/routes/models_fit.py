@@ -16,7 +16,7 @@ from fireside.errors import BadRequest, ModelDamaged, ModelNotFound
 from fireside.events import Progress
 from fireside.fitting import told
 from fireside.predictions import Fits
-from fireside.server.callers import needs
+from fireside.server.callers import Asking, Caller, needs
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import Fireside, answer, guard_model, shows
 
@@ -31,29 +31,36 @@ class Measured(msgspec.Struct, tag_field="event", tag="measured", frozen=True):
 async def fit(
     app: Fireside,
     request: Request,
+    caller: Asking,
     reference: Annotated[list[str] | None, Query()] = None,
     context: Annotated[int | None, Query(ge=256)] = None,
 ) -> Response:
     """Tell of each `reference` whether it fits and how fast it is, by default of all that are known.
 
-    `context` is the tokens of one conversation. Nothing is loaded or fetched.
+    `context` is the tokens of one conversation. Nothing is loaded or fetched; a source is asked about a
+    model that isn't here, for those who may fetch it.
     """
-    for named in reference or ():
-        guard_model(request, named, fetches=False)
-
-    return answer(await asyncio.to_thread(_fits, app, reference or (), context))
+    cards = [await _card(app, request, caller, named) for named in reference or ()]
+    return answer(await asyncio.to_thread(_fits, app, cards, context))
 
 
-def _fits(app: App, references: Sequence[str], context: int | None) -> Fits:
-    """Return what is predicted; of all models those that are sound, of named ones each or an error."""
+async def _card(app: App, request: Request, caller: Caller, reference: str) -> ModelCard:
+    guard_model(request, reference, fetches=False)
+    if "models" in caller.scopes:
+        card = await app.catalogue.look_up(reference)
+    else:
+        card = await asyncio.to_thread(app.catalogue.card, reference)
+    if card.place == "elsewhere":
+        raise BadRequest(f"{card.name} runs elsewhere, at its own speed", param="reference")
+    return card
+
+
+def _fits(app: App, named: Sequence[ModelCard], context: int | None) -> Fits:
+    """Return what is predicted: of all models those that are sound, of named ones each, or an error."""
     predicted = app.fitting.predictor(context)
     fits = []
-    for card in [app.library.card(named) for named in references] or _known(app):
-        if card.place == "elsewhere":
-            raise BadRequest(
-                f"{card.name} runs elsewhere: this machine says nothing about it", param="reference"
-            )
-        with contextlib.nullcontext() if references else contextlib.suppress(ModelDamaged, ModelNotFound):
+    for card in named or _known(app):
+        with contextlib.nullcontext() if named else contextlib.suppress(ModelDamaged, ModelNotFound):
             fits.append(told(card, predicted(card)))
     return Fits(tuple(fits), app.fitting.is_measured, app.fitting.was_busy)
 
