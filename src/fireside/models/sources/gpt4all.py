@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from fireside.models.elsewhere import Kept, OtherProgram, weights_under
+from fireside.models.elsewhere import Kept, OtherProgram, weights_at, weights_under
 
 PARTIAL = "incomplete-"
 """how the names of files begin that are on their way"""
@@ -34,15 +34,19 @@ class Gpt4All(OtherProgram):
         return Path(chosen) if chosen else None
 
     def kept_in(self, root: Path) -> Iterator[Kept]:
-        for kept in weights_under(root, self.program):
-            if kept.path.name.startswith(PARTIAL):
-                told = {
-                    "problem": "it isn't fully downloaded",
-                    "hint": "let GPT4All finish, or fetch it anew",
-                }
-                yield msgspec.structs.replace(kept, **told)
-            else:
-                yield kept
+        return map(_checked, weights_under(root, self.program))
+
+    def kept_at(self, root: Path, name: str) -> Kept | None:
+        kept = weights_at(root, name, self.program)
+        return _checked(kept) if kept else None
 
     def removal(self, name: str) -> str:
         return "remove it in GPT4All under Models"
+
+
+def _checked(kept: Kept) -> Kept:
+    """Return what was kept with what is wrong with it where its download isn't done."""
+    if not kept.path.name.startswith(PARTIAL):
+        return kept
+    hint = "let GPT4All finish its download"
+    return msgspec.structs.replace(kept, problem="it isn't fully downloaded", hint=hint)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fireside.models.elsewhere import Kept, OtherProgram, weights_under
+from fireside.models.elsewhere import Kept, OtherProgram, weights_at, weights_under
 from fireside.models.foreign import Damaged, read_table
 
 MAX_SETTINGS_BYTES = 4 << 20
@@ -38,6 +38,9 @@ class LmStudio(OtherProgram):
 
     def kept_in(self, root: Path) -> Iterator[Kept]:
         return weights_under(root, self.program)
+
+    def kept_at(self, root: Path, name: str) -> Kept | None:
+        return weights_at(root, name, self.program)
 
     def removal(self, name: str) -> str:
         return "delete it in LM Studio under My Models"
