@@ -346,6 +346,18 @@ def test_a_chosen_folder_is_looked_at_instead(tmp_path: Path, home: Path, weight
     assert (found.reference, found.also) == ("lmstudio:x.gguf", ("gpt4all:x.gguf",))
 
 
+def test_half_a_path_in_anothers_settings_leads_nowhere(
+    tmp_path: Path, home: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_homes.placed(weights, tmp_path / "here/models/x.gguf")
+    monkeypatch.chdir(tmp_path / "here")
+    (home / ".lmstudio-home-pointer").write_text("")
+    ini = home / ".config/nomic.ai/GPT4All.ini"
+    ini.parent.mkdir(parents=True)
+    ini.write_text("[General]\nmodelPath=models\n")
+    assert Library(tmp_path / "models", {"HOME": str(home), "HF_HUB_CACHE": "."}).found().models == ()
+
+
 def test_an_unreadable_store_is_told_and_the_others_are_found(
     library: Library, home: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,13 +25,15 @@ class Gpt4All(OtherProgram):
         return (self._chosen() or self.places.local_data / "nomic.ai" / "GPT4All",)
 
     def _chosen(self) -> Path | None:
+        told = self.places.configuration / "nomic.ai" / "GPT4All.ini"
+        if not told.is_file():
+            return None
         settings = configparser.ConfigParser(interpolation=None, strict=False)
         try:
-            settings.read(self.places.configuration / "nomic.ai" / "GPT4All.ini", encoding="utf-8")
+            settings.read(told, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError, OSError):
             return None
-        chosen = settings.get("General", "modelPath", fallback="").strip('"')
-        return Path(chosen) if chosen else None
+        return self.places.chosen(settings.get("General", "modelPath", fallback="").strip('"'))
 
     def kept_in(self, root: Path) -> Iterator[Kept]:
         return map(_checked, weights_under(root, self.program))

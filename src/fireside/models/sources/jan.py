@@ -33,8 +33,8 @@ class Jan(OtherProgram):
             chosen = read_table(self.places.data / "Jan" / "settings.json", MAX_DESCRIPTION_BYTES)
         except (Damaged, OSError):
             chosen = None
-        folder = chosen.text("data_folder") if chosen else None
-        return Path(folder) if folder else self.places.data / "Jan" / "data"
+        folder = self.places.chosen(chosen.text("data_folder")) if chosen else None
+        return folder or self.places.data / "Jan" / "data"
 
     def kept_in(self, root: Path) -> Iterator[Kept]:
         models = root.joinpath(*MODELS)

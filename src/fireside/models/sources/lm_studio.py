@@ -26,13 +26,15 @@ class LmStudio(OtherProgram):
             chosen = read_table(home / "settings.json", MAX_SETTINGS_BYTES).text("downloadsFolder")
         except (Damaged, OSError):
             chosen = None
-        return (Path(chosen) if chosen else home / "models",)
+        return (self.places.chosen(chosen) or home / "models",)
 
     def _home(self) -> Path:
         pointer = self.places.home / ".lmstudio-home-pointer"
         if pointer.is_file():
             with pointer.open("rb") as file:
-                return Path(file.read(MAX_PATH_BYTES).decode("utf-8", "replace").strip())
+                told = file.read(MAX_PATH_BYTES).decode("utf-8", "replace").strip()
+            if chosen := self.places.chosen(told):
+                return chosen
         older = self.places.cache / "lm-studio"
         return older if older.is_dir() else self.places.home / ".lmstudio"
 
