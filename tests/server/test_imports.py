@@ -47,6 +47,8 @@ async def test_a_key_names_what_was_imported_and_nothing_else(place: Place, refe
     assert (await place.here.post(CHATS, json=asked, headers=chat)).status_code == 201
     listed = (await place.here.get("/fireside/v1/models", headers=chat)).json()["models"]
     assert reference in [card["reference"] for card in listed]
+    by_its_name = await place.here.post("/api/show", json={"model": "smollm2:135m"}, headers=chat)
+    assert by_its_name.status_code == 200
     gone = await place.here.delete(IMPORTED, params={"reference": reference}, headers=OWNER)
     assert gone.status_code == 204
     assert (await place.here.post(CHATS, json=asked, headers=chat)).status_code == 403
