@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import made_gguf
-from fireside.errors import Conflict, DownloadFailed, ModelDamaged, ModelNotFound
+from fireside.errors import ConfigError, Conflict, DownloadFailed, ModelDamaged, ModelNotFound
 from fireside.models.library import Library
 from fireside.models.sources import PullProgress
 from fireside.models.sources.download import BLOCK_BYTES
@@ -181,6 +181,14 @@ async def test_without_the_hub_what_is_missing_is_said(
     assert failed.value.hint
 
 
+@pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "https://hub.example:x"])
+async def test_an_endpoint_that_is_no_address_is_said(
+    folder: Path, environ: dict[str, str], address: str
+) -> None:
+    with pytest.raises(ConfigError, match="HF_ENDPOINT"):
+        await Library(folder, environ | {"HF_ENDPOINT": address}).ensure(PLAIN_NAME)
+
+
 @pytest.mark.parametrize(
     "instead",
     [
@@ -313,7 +321,6 @@ async def test_a_public_hub_may_not_send_this_machine_into_its_own_network(
         return host == "localhost"
 
     monkeypatch.setattr("fireside.models.sources.web.is_at_home", only_localhost)
-    hub.redirects_to = hub.large_url.replace("127.0.0.1", "localhost")
     with pytest.raises(DownloadFailed, match="in your own network"):
         await library.ensure(PLAIN_NAME)
     assert not hub.large_asked

@@ -11,10 +11,11 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from fireside.errors import BadReference, DownloadFailed, FiresideError, ModelNotFound
+from fireside.errors import BadReference, ConfigError, DownloadFailed, FiresideError, ModelNotFound
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -65,7 +66,17 @@ class Hub:
 
     @property
     def endpoint(self) -> str:
-        return (self._environ.get("HF_ENDPOINT") or _client().constants.ENDPOINT).rstrip("/")
+        named: str = self._environ.get("HF_ENDPOINT") or _client().constants.ENDPOINT
+        try:
+            parts = urlsplit(named)
+            known = parts.scheme in ("https", "http") and parts.hostname and (parts.port or 1)
+        except ValueError:
+            known = False
+        if not known:
+            raise ConfigError(
+                f"HF_ENDPOINT is no address: {named}", hint="write one like https://hub.example"
+            )
+        return named.rstrip("/")
 
     @property
     def api(self) -> HfApi:
@@ -111,8 +122,6 @@ class Hub:
         if self._environ.get("HF_HUB_OFFLINE", "").upper() in ON:
             raise _offline(repo_id)
         client = _client()
-        from httpx2 import HTTPError, InvalidURL  # the client's own HTTP library
-
         try:
             yield
         except client.errors.HfHubHTTPError as error:
@@ -121,7 +130,7 @@ class Hub:
             raise BadReference(f"{repo_id!r} is no repository of the hub", param="model") from error
         except client.errors.OfflineModeIsEnabled as error:
             raise _offline(repo_id) from error
-        except (HTTPError, InvalidURL) as error:
+        except client.errors.HTTPError as error:  # of the HTTP library that this release is built on
             raise DownloadFailed(
                 f"the hub ({self.endpoint}) can't be reached: {error or type(error).__name__}",
                 hint="check the network, HF_ENDPOINT, and HTTPS_PROXY if you need a proxy",
