@@ -398,6 +398,20 @@ async def test_removing_takes_only_what_was_fetched(library: Library, folder: Pa
         library.remove(PLAIN_NAME)
 
 
+async def test_two_names_of_one_model_are_one_download_that_nobody_removes_meanwhile(
+    library: Library, hub: TestHub
+) -> None:
+    hub.pause_after = 1_000_000
+    fetches = [asyncio.ensure_future(library.ensure(name)) for name in (PLAIN_NAME, REFERENCE)]
+    await asyncio.to_thread(hub.paused.wait)
+    for name in (PLAIN_NAME, REFERENCE, f"{PLAIN_NAME}:tiny-Q4_K_M.gguf"):
+        with pytest.raises(Conflict, match="being fetched"):
+            library.remove(name)
+    hub.go_on.set()
+    assert [(await fetch).reference for fetch in fetches] == [REFERENCE] * 2
+    assert len(hub.downloads("tiny-Q4_K_M.gguf")) == 1
+
+
 async def test_a_copy_that_broke_is_fetched_anew(library: Library, hub: TestHub) -> None:
     card = await library.ensure(REFERENCE)
     Path(card.path or "").write_bytes(SMALL[:1000])

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from fireside.errors import BadReference, ConfigError, DownloadFailed, FiresideError, ModelNotFound
+from fireside.models.references import is_plain_path
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -25,7 +26,6 @@ TIMEOUT_S = 15.0
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PATH = re.compile(r"(?!\.)[\w .+@=()\[\]-]{1,200}(/(?!\.)[\w .+@=()\[\]-]{1,200}){0,8}")
 ON = ("1", "ON", "YES", "TRUE")
 TOKEN_HINT = "give Fireside your token: `hf auth login`, or HF_TOKEN in the environment of the server"  # noqa: S105
 
@@ -221,15 +221,6 @@ def _repository(info: Any, endpoint: str) -> Repository:
         parameters=gguf.get("total") or (info.safetensors.total if info.safetensors else None),
         architecture=gguf.get("architecture"),
     )
-
-
-def is_plain_path(path: str) -> bool:
-    """Return whether a path inside a repository is safe to use as one here, on any system.
-
-    >>> is_plain_path("Q8_0/x-Q8_0.gguf"), is_plain_path("../x.gguf"), is_plain_path("a\\\\b.gguf")
-    (True, False, False)
-    """
-    return _PATH.fullmatch(path) is not None
 
 
 def _texts(value: object) -> tuple[str, ...]:
