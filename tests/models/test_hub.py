@@ -89,6 +89,21 @@ async def test_parts_of_a_split_model_come_together_and_the_first_is_loaded(
     assert {progress.total_bytes for progress in seen} == {card.size_bytes}
 
 
+async def test_a_model_that_sees_comes_with_its_projector(
+    library: Library, hub: TestHub, folder: Path
+) -> None:
+    projector = made_gguf.gguf({"general.type": "mmproj", "general.architecture": "clip"}, weights=WEIGHTS)
+    hub.repos["maker/seer"] = Repo({"seer-Q4_0.gguf": SMALL, "mmproj-seer-f16.gguf": projector})
+    card = await library.ensure("hf:maker/seer")
+    assert card.reference == "hf:maker/seer:Q4_0"
+    assert card.sha256 == hashlib.sha256(SMALL).hexdigest()
+    assert card.size_bytes == len(SMALL) + len(projector)
+    beside = Path(card.path or "").with_name("mmproj-seer-f16.gguf")
+    assert beside.read_bytes() == projector
+    library.remove("hf:maker/seer")
+    assert files(folder) == []
+
+
 async def test_a_folder_of_safetensors_comes_without_pickle_and_is_shown_as_what_it_is(
     library: Library, hub: TestHub, folder: Path, tmp_path: Path
 ) -> None:
