@@ -12,10 +12,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.ahead import Ahead
+from fireside.aliases import ALIAS, is_alias_name
 from fireside.assembly import Assembler
 from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
+from fireside.engines import machine
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
 from fireside.engines.registry import starter, state_keys
@@ -31,6 +33,8 @@ from fireside.metrics import Metrics
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
 from fireside.models.references import place_of
+from fireside.models.sources import Source
+from fireside.models.sources.hub import HubSource
 from fireside.models.sources.remote import RemoteSource
 from fireside.personas import Personas
 from fireside.replies import Replies
@@ -94,9 +98,10 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(starter(snapshots), settings)
-        library = library or Library(
-            home.models, os.environ, {"remote": RemoteSource(home.models, os.environ, settings.remotes)}
-        )
+        hub = HubSource(home.models, os.environ, machine.available_bytes)
+        remote = RemoteSource(home.models, os.environ, settings.remotes)
+        sources: dict[str, Source] = {"hf": hub, "remote": remote}
+        library = library or Library(home.models, os.environ, sources, home.aliases)
         return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:
@@ -179,6 +184,9 @@ class App:
         with contextlib.suppress(FiresideError):  # a persona that is gone; somebody who asks is told
             model = self.resolve(conversation.defaults).model or ""
         place = place_of(model)
+        if is_alias_name(model.removeprefix(f"{ALIAS}:")):
+            with contextlib.suppress(FiresideError):
+                place = self.library.card(model).place
         warmth = self._warmth(conversation, model, last, store) if place == "here" else None
         running = self.replies.running(conversation.id)
         return msgspec.structs.replace(conversation, running=running, warmth=warmth, place=place)
@@ -234,7 +242,7 @@ class App:
         _check_size(message)
         store = self.store_of(conversation_id)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
-        defaults = await self._ready_to_answer(conversation.defaults, over)
+        defaults = await self._ready_to_answer(message, conversation.defaults, over)
         with self._promised(defaults, conversation_id) as promise:
             asked, reply = await asyncio.to_thread(
                 store.add_turn,
@@ -299,7 +307,7 @@ class App:
         asked = await asyncio.to_thread(store.message, asked_id)
         _check_size(asked.message)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
-        defaults = await self._ready_to_answer(conversation.defaults, over)
+        defaults = await self._ready_to_answer(asked.message, conversation.defaults, over)
         turn = Turn(asked_id, defaults)
         if continued:
             turn = Turn(asked_id, defaults, (), continued.id, continued.text, reasoning_of(continued))
@@ -319,17 +327,18 @@ class App:
     @contextlib.contextmanager
     def _promised(self, defaults: Defaults, conversation_id: str) -> Iterator[Promise]:
         """Give a place in the queue while the turn is stored; it is given up where that fails."""
-        promise = self.engines.promise(defaults.model or "", conversation_id)
+        reference = self.catalogue.engine_reference(defaults.model or "")
+        promise = self.engines.promise(reference, conversation_id)
         try:
             yield promise
         except BaseException:
             promise.end()
             raise
 
-    async def _ready_to_answer(self, conversation: Defaults, over: Defaults) -> Defaults:
+    async def _ready_to_answer(self, message: Message, conversation: Defaults, over: Defaults) -> Defaults:
         """Return resolved defaults with a seed; refuse early what can't be answered."""
         resolved = self.resolve(conversation, over)
-        resolved = await asyncio.to_thread(self.catalogue.ready_to_answer, resolved)
+        resolved = await asyncio.to_thread(self.catalogue.ready_to_answer, resolved, message)
         if resolved.sampling.seed is None:
             sampling = msgspec.structs.replace(resolved.sampling, seed=secrets.randbelow(SEEDS))
             resolved = msgspec.structs.replace(resolved, sampling=sampling)

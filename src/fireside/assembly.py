@@ -12,12 +12,13 @@ from collections.abc import Sequence
 import msgspec
 
 from fireside.conversations import StoredMessage
-from fireside.engines.protocol import Engine
-from fireside.errors import ContextLengthExceeded
+from fireside.engines.protocol import Engine, eyes_of
+from fireside.errors import BadPicture, ContextLengthExceeded, NoVision
 from fireside.eviction import Eviction, Moved, Summarise
 from fireside.framing import Framing, Ids, Laid, Layout, layout_of
 from fireside.messages import ReasoningPart, Receipt, Role
 from fireside.past import History, Past, read_past
+from fireside.pictures import decoded
 from fireside.recalling import with_recall
 from fireside.tidy import THINK_BEGIN, control_tokens
 from fireside.window import Budget, Given, make_receipt
@@ -217,12 +218,30 @@ class _Work:
         for message, text in zip(reversed(newest), reversed(texts), strict=False):
             as_said = text == message.message.prompt_text
             ids = sampled.get(message.id) if as_said else None
-            ids = ids or await self.framing.content(message.role, text)
+            if not ids:
+                shown = await self._shown(message, is_question=message is kept[-1])
+                ids = (*shown, *await self.framing.content(message.role, text))
             total += len(ids)
             if most is not None and contents and total > most:
                 break
             contents.append(ids)
         return contents[::-1]
+
+    async def _shown(self, message: StoredMessage, *, is_question: bool) -> Ids:
+        """Return what stands for a message's pictures; who can't see has the names of earlier ones."""
+        ids: list[int] = []
+        for part in message.message.pictures:
+            eyes = eyes_of(self.framing.engine)
+            if eyes:
+                try:
+                    ids += await eyes.look(await asyncio.to_thread(decoded, part.data))
+                except BadPicture:
+                    if is_question:  # later on it is only in the way
+                        raise
+            elif is_question:
+                model = self.framing.engine.info.model
+                raise NoVision(f"{model} doesn't see pictures here", hint="choose a model that sees")
+        return tuple(ids)
 
 
 def _given(branch: Sequence[StoredMessage], past: Past, *, cut: int) -> Given:

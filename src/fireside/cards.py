@@ -63,10 +63,45 @@ class ModelCard(msgspec.Struct, frozen=True):
     problem: str | None = None
     """why it can't be used just now: the server that has it can't be reached"""
     languages: tuple[str, ...] = ()
+    alias_of: str | None = None
+    """the model that this is another name of, or that it was made of"""
+    adapters: tuple[str, ...] = ()
+    """LoRA adapters that are added to its weights"""
+    loaded_as: str | None = None
+    """the reference under which an engine has it, where that isn't its own"""
     loaded: bool = False
+    unloads_in_s: float | None = None
+    """seconds until it is unloaded if nobody uses it from now on"""
     is_default: bool = False
     defaults: Defaults = Defaults()
     """what its makers recommend; everybody else's wishes go before it"""
+
+
+class FoundModel(msgspec.Struct, frozen=True):
+    """A model that another program keeps on this machine."""
+
+    reference: str
+    name: str
+    program: str
+    """whose it is: Ollama, LM Studio, …"""
+    path: str
+    size_bytes: int | None = None
+    reason: str | None = None
+    """why it can't be used; None where it can"""
+    hint: str | None = None
+    """what to do about that"""
+    imported: bool = False
+    """whether it is listed with the models that are here"""
+    also: tuple[str, ...] = ()
+    """references to the same file in other programs' places"""
+    card: ModelCard | None = None
+
+
+class FoundModels(msgspec.Struct, frozen=True):
+    """What other programs keep here, and what of it couldn't be looked at."""
+
+    models: tuple[FoundModel, ...]
+    notices: tuple[str, ...] = ()
 
 
 def purpose_of(pooling: Pooling | None) -> Purpose:

@@ -157,7 +157,7 @@ async def run_turn(
     reference = turn.defaults.model or ""
     file = await parts.models.ensure(reference, emit)
     draft.identity, draft.file = file.identity, file
-    layout = layout_of(turn.defaults)
+    layout = layout_of(turn.defaults, has_template=file.has_template)
     if layout.format is PromptFormat.CHAT and not file.has_template:
         raise NoTemplate(
             f"{reference} has no chat template: it was not made for dialogues",

@@ -33,7 +33,7 @@ async def compact_ahead(
     reply = branch[-1]
     if reply.defaults is None or not engine.info.takes_token_ids:
         return None
-    layout = layout_of(reply.defaults)
+    layout = layout_of(reply.defaults, has_template=engine.info.has_template)
     if layout.format is PromptFormat.CHAT and not engine.info.has_template:
         return None
     writer = Writer(assembler, history, engine)

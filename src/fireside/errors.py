@@ -8,6 +8,8 @@
     │   ├── NoTemplate          `chat` format asked of a model that has no template
     │   ├── NoEmbeddings        embeddings asked of a model that writes
     │   ├── NoChat              words asked of a model that makes embeddings
+    │   ├── NoVision            pictures shown to a model that doesn't see
+    │   ├── BadPicture          a picture that can't be shown
     │   ├── BadImport           an import file that can't be understood
     │   └── BadReference        a model reference that can't be parsed
     ├── NotFound
@@ -84,6 +86,14 @@ class NoEmbeddings(BadRequest):
 
 class NoChat(BadRequest):
     code = "no_chat"
+
+
+class NoVision(BadRequest):
+    code = "no_vision"
+
+
+class BadPicture(BadRequest):
+    code = "bad_picture"
 
 
 class BadImport(BadRequest):

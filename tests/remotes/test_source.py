@@ -116,7 +116,7 @@ def test_what_is_no_name_of_a_remote(text: str) -> None:
 
 async def test_a_model_elsewhere_takes_the_room_of_none_that_is_here() -> None:
     start = ScriptedStart()
-    engines = Engines(start, Settings(), max_loaded=1, fits=lambda model, slots: False)
+    engines = Engines(start, Settings(), fits=lambda model, slots, budget: False)
     async with (
         engines.lease(a_model()),
         engines.lease(a_remote_model()),

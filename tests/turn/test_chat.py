@@ -106,12 +106,16 @@ async def test_a_long_conversation_is_not_tokenised_as_a_whole(make_talk: MakeTa
     assert len(talk.engine.tokenized) < 40
 
 
-async def test_a_model_without_a_template_is_refused_in_chat_format_only(make_talk: MakeTalk) -> None:
+async def test_a_model_without_a_template_goes_on_with_a_transcript_unless_a_chat_is_insisted_on(
+    make_talk: MakeTalk,
+) -> None:
     talk = make_talk([" Hello."], has_template=False)
-    refused = await talk.ask("Hi")
+    assert (await talk.ask("Hi")).text == "Hello."
+    assert talk.engine.asked[-1].text.endswith("User: Hi\nAssistant:")
+    assert (await talk.ask("Hi", format=PromptFormat.TRANSCRIPT)).text == "Hello."
+    refused = await talk.ask("Hi", format=PromptFormat.CHAT)
     assert refused.failure
     assert refused.failure.code == "no_template"
-    assert (await talk.ask("Hi", format=PromptFormat.TRANSCRIPT)).text == "Hello."
 
 
 async def test_max_tokens_end_a_reply_as_length(make_talk: MakeTalk) -> None:

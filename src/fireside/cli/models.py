@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
@@ -18,10 +20,19 @@ if TYPE_CHECKING:
     from fireside.cards import ModelCard
     from fireside.client.routes import AsyncClient
 
+YEAR_S = 365 * 86_400.0
 reference_argument = click.argument("reference", metavar="REF")
 
 
-MORE: Commands = {}
+MORE: Commands = {
+    "alias": ("fireside.cli.making:alias", _("Give a model a name, and change what is different about it.")),
+    "load": ("fireside.cli.making:load", _("Load a model before it is needed.")),
+    "unload": (
+        "fireside.cli.making:unload",
+        _("Unload a model; replies that it writes now are finished first."),
+    ),
+    "import": ("fireside.cli.imports:import_models", _("List or use what other programs keep here.")),
+}
 
 
 @click.group("models", invoke_without_command=True, cls=LazyGroup, table=MORE)
@@ -58,7 +69,8 @@ def _state(card: ModelCard) -> str:
     states = (
         (card.place == "elsewhere", place_of(card)),
         (card.is_default, _("default")),
-        (card.loaded, _("loaded")),
+        (bool(card.alias_of), _("stands for {model}", model=card.alias_of)),
+        (card.loaded, _loaded(card)),
         (not card.installed, _("not fetched yet")),
         (card.purpose == "embedding", _("makes embeddings")),
         (card.purpose == "ranking", _("ranks texts")),
@@ -66,54 +78,50 @@ def _state(card: ModelCard) -> str:
     return ", ".join(word for holds, word in states if holds)
 
 
+def _loaded(card: ModelCard) -> str:
+    """Return that it is loaded, and until when if nobody uses it."""
+    if card.unloads_in_s is None:
+        return _("loaded")
+    if card.unloads_in_s > YEAR_S:
+        return _("stays loaded")
+    return _("loaded, leaves after {minutes} min", minutes=math.ceil(card.unloads_in_s / 60))
+
+
 @models.command("show", help=_("Show what is known about a model."))
 @reference_argument
 @json_flag
 def show_model(reference: str, json: bool) -> None:
-    from fireside.cli.output import print_fields, print_json, size
+    from fireside.cli.model_card import described
+    from fireside.cli.output import print_fields, print_json, say
     from fireside.client.defaults import absolute_reference
 
     card = run(lambda client: client.model(absolute_reference(reference)))
     if json:
         print_json(card)
         return
-    template = {True: _("has a chat template"), False: _("has no chat template"), None: None}
-    print_fields(
-        [
-            (_("model"), card.reference),
-            (_("name"), card.name),
-            (_("origin"), card.origin),
-            (_("licence"), card.licence or _("unknown")),
-            (_("place"), _("this machine") if card.place == "here" else card.origin),
-            (_("size"), size(card.size_bytes) if card.weights else None),
-            (_("parameters"), f"{card.parameters:,}" if card.parameters else None),
-            (_("architecture"), card.architecture),
-            (_("quantization"), card.quantization),
-            (_("context"), f"{card.context_length:,}" if card.context_length else None),
-            (_("languages"), ", ".join(card.languages)),
-            (_("format"), template[card.has_template]),
-            (_("state"), _state(card)),
-            (_("problem"), card.problem),
-            (_("file"), card.path),
-            ("SHA-256", card.sha256),
-        ]
-    )
+    told = [group for group in described(card, _state(card)) if any(value for _name, value in group)]
+    for number, group in enumerate(told):
+        if number:
+            say("")
+        print_fields(group)
 
 
 @models.command("pull", help=_("Fetch a model; what a broken download has fetched is used again."))
 @reference_argument
-def pull_model(reference: str) -> None:
+@yes_flag
+def pull_model(reference: str, yes: bool) -> None:
     from fireside.cli.output import say, size
     from fireside.client.defaults import absolute_reference
 
-    card = run(lambda client: _pull(client, absolute_reference(reference)))
+    card = run(lambda client: _pull(client, absolute_reference(reference), yes=yes))
     if card.place == "elsewhere":
         say(f"{card.reference} · {place_of(card)}")
         return
     say(_("{model} is here ({size})", model=card.reference, size=size(card.size_bytes)))
 
 
-async def _pull(client: AsyncClient, reference: str) -> ModelCard:
+async def _pull(client: AsyncClient, reference: str, *, yes: bool) -> ModelCard:
+    """Fetch a model. Its terms are shown to everybody; a person is asked whether they will do."""
     from fireside.cards import ModelCard
     from fireside.cli.output import introduce, waiting
     from fireside.errors import ServerUnavailable
@@ -122,8 +130,10 @@ async def _pull(client: AsyncClient, reference: str) -> ModelCard:
     if card.installed:
         return card
     introduce(card)
+    if card.terms and sys.stdin is not None and sys.stdin.isatty():
+        confirm(_("Fetch it under these terms?"), yes=yes)
     with waiting() as line:
-        async with aclosing(client.pull(reference)) as steps:
+        async with aclosing(client.pull(card.reference)) as steps:
             async for step in steps:
                 if isinstance(step, ModelCard):
                     return step

@@ -133,6 +133,8 @@ def introduce(card: ModelCard) -> None:
     from fireside.cli.chat.waiting import introduced
 
     sys.stderr.write(visible_line(_("fetching {model}", model=introduced(card))) + "\n")
+    if card.terms:
+        sys.stderr.write(visible_line(_("its terms: {terms}", terms=card.terms)) + "\n")
     sys.stderr.flush()
 
 

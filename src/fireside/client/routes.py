@@ -24,7 +24,9 @@ from msgspec import UNSET, UnsetType
 from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Pairing, Persona, Scope, ServerStatus
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
+from fireside.client.imports import ImportRoutes
 from fireside.client.launch import OnStart, ensure_server, find_again
+from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
 from fireside.client.sse import ServerSentEvent
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
@@ -107,6 +109,8 @@ class AsyncClient:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.memories = MemoryRoutes(connection)
+        self.making = MakingRoutes(connection)
+        self.imports = ImportRoutes(connection)
 
     @property
     def address(self) -> str:

@@ -30,12 +30,15 @@ def need_of(model: ModelFile, slots: int) -> Need | None:
     )
 
 
-def memory_allows(model: ModelFile, slots: int) -> bool:
-    """Return whether `model` fits beside what is loaded; where nobody tells, it doesn't."""
+def memory_allows(model: ModelFile, slots: int, reserved_bytes: int = 0) -> bool:
+    """Return whether `model` fits beside what is loaded; where nobody tells, it doesn't.
+
+    Of what is available, `reserved_bytes` are promised to others.
+    """
     available, needed = machine.available_bytes(), need_of(model, slots)
     if needed is None or available is None:
         return False
-    return available > needed.total * 1.1 + SPARE_BYTES
+    return available - reserved_bytes > needed.total * 1.1 + SPARE_BYTES
 
 
 def refuse_what_never_fits(model: ModelFile, slots: int, held_bytes: int) -> None:
@@ -50,12 +53,13 @@ def refuse_what_never_fits(model: ModelFile, slots: int, held_bytes: int) -> Non
     if needed.total > had:
         smaller = "set a smaller `context_length` or fewer `slots`"
         other = "close other programs, or choose a smaller model or quantization"
+        weights, context = gigabytes(needed.weights), gigabytes(needed.context)
         raise NotEnoughMemory(
-            f"{model.reference} needs about {_gb(needed.total)} of memory: {_gb(needed.weights)} for weights"
-            f", {_gb(needed.context)} for {slots} × {model.context_length:,} tokens; {_gb(had)} can be had",
+            f"{model.reference} needs about {gigabytes(needed.total)} of memory: {weights} for weights"
+            f", {context} for {slots} × {model.context_length:,} tokens; {gigabytes(had)} can be had",
             hint=f"{smaller}, {other}" if needed.context * 4 > needed.total else other,
         )
 
 
-def _gb(size_bytes: int) -> str:
+def gigabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f} GB"

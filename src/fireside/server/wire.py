@@ -9,6 +9,7 @@ import msgspec
 from fastapi import Depends, Request, Response
 from fastapi.params import Depends as Dependency
 
+from fireside.aliases import is_alias_name
 from fireside.app import App
 from fireside.errors import BadRequest, FiresideError, Forbidden
 from fireside.server.callers import Asking, Caller, check_scope
@@ -100,14 +101,15 @@ def guard_model(request: Request, reference: str | None, *, fetches: bool = True
 
 def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = True) -> None:
     """Do what `guard_model` does, for a caller who is known."""
-    known_to_all = (app.settings.model, app.settings.embedding_model)
+    known_to_all = (app.settings.model, app.settings.embedding_model, *app.library.imported.references())
     if reference in known_to_all or "admin" in caller.scopes:
         return
     if reference.startswith(CHOSEN):
         return
-    if not reference.startswith(FETCHED):  # before anything looks whether there is such a file
+    # Before anything looks whether there is such a file.
+    if not (reference.startswith(FETCHED) or is_alias_name(reference)):
         raise Forbidden(
-            "only this person's own programs may name a file as the model",
+            "only this person's own programs may name a file or an address as the model",
             hint="use the fireside command, set `model` in the settings, or use a key with the scope `admin`",
             param="model",
         )
@@ -126,8 +128,8 @@ def may_name_model(app: App, caller: Caller, reference: str) -> bool:
 
 CHOSEN = ("remote:",)
 """Sources that reach only what the settings name: whoever may chat may choose among that."""
-FETCHED = ("pypi:", "hf:")
-"""Sources that don't touch files which are here already."""
+FETCHED = ("pypi:", "hf:", "alias:")
+"""Sources that don't touch files which are here already, but for those that the owner gave a name."""
 Fireside = Annotated[App, Depends(the_app)]
 OWNER: list[Dependency] = [Depends(owner_only)]
 

@@ -73,7 +73,9 @@ export const api = {
 
   post: (id: string, { text, files = [], parentId, ...answering }: NewMessage) => {
     const parts = [
-      ...files.map((file) => ({ type: "file" as const, ...file })),
+      ...files.map(({ name, text, picture }) =>
+        picture ? { type: "image" as const, name, data: picture } : { type: "file" as const, name, text },
+      ),
       ...(text ? [{ type: "text" as const, text }] : []),
     ];
     const words = files.length ? { parts } : { text: text ?? "" };

@@ -20,6 +20,8 @@ async def fetch(client: AsyncClient, screen: Screen, card: ModelCard) -> ModelCa
     Ctrl-C leaves what was fetched so far; the next time goes on from there.
     """
     screen.note(_("fetching {model}", model=introduced(card)))
+    if card.terms:
+        screen.note(_("its terms: {terms}", terms=card.terms))
     with Waiting(screen) as waiting:
         async with aclosing(client.pull(card.reference)) as steps:
             async for step in steps:

@@ -98,7 +98,8 @@ def _amount(done: float, total: float | None) -> str:
 def introduced(card: ModelCard) -> str:
     """Return name, licence, size and origin of a model that is about to be fetched."""
     licence = card.licence or _("licence unknown")
-    return f"{card.name} · {licence} · {megabytes(card.size_bytes)} · {card.origin}"
+    size = megabytes(card.size_bytes) if card.size_bytes else _("size unknown")
+    return f"{card.name} · {licence} · {size} · {card.origin}"
 
 
 class Waiting:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
+from fireside.cli.languages.zh_hub import TEXTS as HUB
+from fireside.cli.languages.zh_making import TEXTS as MAKING
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
+from fireside.cli.languages.zh_models import TEXTS as MODELS
 from fireside.cli.languages.zh_remote import TEXTS as REMOTE
 from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
@@ -237,7 +240,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | MEMORY | REMOTE | WARMTH | COMMANDS
+TEXTS = CHAT | HUB | MAKING | MEMORY | MODELS | REMOTE | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",
@@ -268,6 +271,8 @@ ERRORS: dict[str, str] = {
     "model_not_found": "找不到模型",
     "no_chat": "这个模型不能对话",
     "no_template": "模型没有对话模板",
+    "no_vision": "这个模型看不了图片",
+    "bad_picture": "这张图片无法显示给模型",
     "no_embeddings": "这个模型不能生成向量",
     "not_enough_memory": "内存不足，无法加载模型",
     "not_found": "找不到",

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from fireside.errors import Conflict
-from fireside.models.sources.whole_file import Expected
+from fireside.models.sources.expected import Expected
 from fireside.models.sources.work import sync_folder
 
 FOLDER = "model"

@@ -82,7 +82,8 @@ async def show(app: Fireside, asked: Annotated[ShowRequest, body(ShowRequest)]) 
 
 def _capabilities(card: ModelCard) -> tuple[str, ...]:
     if card.purpose == "chat":
-        return ("completion", "tools") if card.has_template else ("completion",)
+        also = (("tools", card.has_template), ("vision", card.sees))
+        return ("completion", *(name for name, has in also if has))
     return ("embedding",) if card.purpose == "embedding" else ()
 
 
