@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.ahead import Ahead
+from fireside.aliases import ALIAS, is_alias_name
 from fireside.assembly import Assembler
 from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
@@ -185,6 +186,9 @@ class App:
         with contextlib.suppress(FiresideError):  # a persona that is gone; somebody who asks is told
             model = self.resolve(conversation.defaults).model or ""
         place = place_of(model)
+        if is_alias_name(model.removeprefix(f"{ALIAS}:")):
+            with contextlib.suppress(FiresideError):
+                place = self.library.card(model).place
         warmth = self._warmth(conversation, model, last, store) if place == "here" else None
         running = self.replies.running(conversation.id)
         return msgspec.structs.replace(conversation, running=running, warmth=warmth, place=place)

@@ -80,7 +80,8 @@ def _whereabouts(card: ModelCard, state: str) -> Fields:
     from fireside.cli.output import size
 
     return [
-        (_("size"), size(card.size_bytes) if card.size_bytes else _("unknown")),
+        (_("place"), _("this machine") if card.place == "here" else _("another server")),
+        (_("size"), size(card.size_bytes) if card.size_bytes else _("unknown") if card.weights else None),
         (_("state"), state),
         (_("problem"), card.problem),
         (_("folder") if card.weights == "safetensors" else _("file"), card.path),

@@ -22,4 +22,4 @@ def place_of(card: ModelCard) -> str:
     """Return where a model is, and whether it can be reached there."""
     if card.place == "here":
         return ""
-    return _("can't be reached") if card.problem else elsewhere(card.reference)
+    return _("can't be reached") if card.problem else elsewhere(card.alias_of or card.reference)

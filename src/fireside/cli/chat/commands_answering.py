@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -12,8 +13,8 @@ from fireside.cli.chat.first_model import fetch
 from fireside.cli.chat.sampling_text import NAMES, NOTHING, parse_settings, written
 from fireside.cli.chat.session import Session
 from fireside.cli.languages import _
-from fireside.cli.whereabouts import elsewhere, place_of
-from fireside.errors import BadRequest
+from fireside.cli.whereabouts import place_of
+from fireside.errors import BadRequest, FiresideError
 from fireside.messages import Defaults, PromptFormat
 
 _EXAMPLES = {"temperature": "0.7", "seed": "5", "stop": r'"\n"', "max_tokens": "200", "top_k": "40"}
@@ -44,8 +45,10 @@ async def model_name(session: Session) -> str:
 
 async def _named(session: Session) -> str:
     """Return the model that answers next, and where it is if that isn't here."""
-    name = await model_name(session)
-    return " · ".join(filter(None, (name, elsewhere(name))))
+    name, where = await model_name(session), ""
+    with contextlib.suppress(FiresideError):  # one that is gone; whoever asks it is told
+        where = place_of(await session.client.model(name))
+    return " · ".join(filter(None, (name, where)))
 
 
 async def models(session: Session) -> Sequence[tuple[str, str]]:
