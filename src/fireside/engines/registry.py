@@ -16,6 +16,7 @@ StartEngine = Callable[[ModelFile, Settings, LoadProgress | None], Awaitable[Eng
 
 ENGINES = {
     "llamacpp": "fireside.engines.llamacpp:start",
+    "transformers": "fireside.engines.transformers:start",
 }
 KEYS = {
     "llamacpp": "fireside.engines.llamacpp:key_today",
