@@ -82,6 +82,12 @@ async def start(
             f"{model.reference} makes embeddings, which this engine doesn't do",
             hint="use it as GGUF: fireside models search finds one",
         )
+    if model.adapters or model.projector:
+        raise BadRequest(
+            f"{model.reference} runs by transformers, which takes no adapters and no projectors of llama.cpp's",
+            hint="leave them out of the alias, or use the model as GGUF",
+            param="model",
+        )
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise EngineUnavailable(
             f"this model runs by libraries that aren't installed here: {', '.join(missing)}", hint=MISSING
