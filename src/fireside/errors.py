@@ -19,6 +19,7 @@
     ├── Unauthorized            no key where one is needed, or a wrong one
     ├── Forbidden               foreign Host or Origin, a key without the scope, missing token
     ├── Conflict                what is asked doesn't fit the state things are in
+    │   └── NotTrusted          a model brings code that nobody has allowed to run
     ├── ModelDamaged            a model file that must not reach an engine
     ├── AnswerInvalid           a model's answer that isn't what the request insisted on
     ├── DownloadFailed
@@ -146,6 +147,10 @@ class Forbidden(FiresideError):
 
 class Conflict(FiresideError):
     code = "conflict"
+
+
+class NotTrusted(Conflict):
+    code = "not_trusted"
 
 
 class ModelDamaged(FiresideError):

@@ -33,6 +33,7 @@ MORE: Commands = {
     ),
     "import": ("fireside.cli.imports:import_models", _("List or use what other programs keep here.")),
     "fit": ("fireside.cli.models_fit:fit_models", _("Tell which models run on this machine, and how fast.")),
+    "trust": ("fireside.cli.trust:trust", _("Look at the code that a model brings, and let it run or not.")),
 }
 
 
@@ -73,6 +74,7 @@ def _state(card: ModelCard) -> str:
         (bool(card.alias_of), _("stands for {model}", model=card.alias_of)),
         (card.loaded, _loaded(card)),
         (not card.installed, _("not fetched yet")),
+        (card.needs_trust, _("brings code of its own, not trusted")),
         (card.purpose == "embedding", _("makes embeddings")),
         (card.purpose == "ranking", _("ranks texts")),
     )

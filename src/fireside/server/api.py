@@ -42,12 +42,13 @@ from fireside.server.routes import (
     page,
     replies,
     sessions,
+    trust,
 )
 from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
     *(maintenance, metrics, conversations, replies, memories),
-    *(models, models_fit, aliases, loading, imports, keys, sessions, docs, page),
+    *(models, models_fit, aliases, loading, imports, trust, keys, sessions, docs, page),
 )
 
 

@@ -10,6 +10,7 @@ from fireside.cli.languages.zh_making import TEXTS as MAKING
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
 from fireside.cli.languages.zh_models import TEXTS as MODELS
 from fireside.cli.languages.zh_remote import TEXTS as REMOTE
+from fireside.cli.languages.zh_trust import TEXTS as TRUST
 from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
 COMMANDS: dict[str, str] = {
@@ -242,7 +243,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | WARMTH | COMMANDS
+TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | TRUST | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",
@@ -269,6 +270,7 @@ ERRORS: dict[str, str] = {
     "key_not_found": "找不到密钥",
     "memory_not_found": "找不到这条记忆",
     "message_not_found": "找不到消息",
+    "not_trusted": "模型自带的代码未获许可",
     "model_damaged": "模型文件已损坏",
     "model_not_found": "找不到模型",
     "no_chat": "这个模型不能对话",
