@@ -27,6 +27,7 @@ from fireside.errors import (
     FiresideError,
     TooLarge,
 )
+from fireside.finding import finder
 from fireside.fitting import Fitting
 from fireside.memory.snapshots import Snapshots
 from fireside.messages import Defaults, Message, Role, Sampling, said
@@ -74,6 +75,7 @@ class App:
         self.personas = Personas(home.personas)
         self.engines = engines
         self.catalogue = Catalogue(library, engines, settings)
+        self.finder = finder(library, os.environ)
         self.snapshots = snapshots
         self.metrics = Metrics()
         self.files = ModelFiles(self.library, settings)
@@ -115,6 +117,7 @@ class App:
         await self.ahead.aclose()
         await self.fitting.aclose()
         await self.engines.aclose()
+        self.finder.close()
         await asyncio.to_thread(self.speeds.save)
         self.temporary.close()
         self.store.close()

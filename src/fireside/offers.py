@@ -37,9 +37,15 @@ class Offer(msgspec.Struct, frozen=True):
     gated: bool = False
     """whether its makers let only those have it who accept its terms at the hub and sign in"""
     obstacle: str | None = None
-    """why it can't be run here, and what to take instead"""
+    """why it can't be run here, in words that go on after its name"""
+    instead: str | None = None
+    """what to do about the obstacle"""
     code: bool = False
     """whether it was made for programming"""
+    active_parameters: int | None = None
+    """that a token meets, where they aren't all: a mixture of experts is as fast as these make it"""
+    languages_said: str | None = None
+    """where its makers count more languages than its card names"""
     downloads: int | None = None
     """in the last 30 days"""
     likes: int | None = None

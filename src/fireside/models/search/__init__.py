@@ -1,1 +1,1 @@
-"""Finding a model that isn't here: the hub's, by the words that people use, and a shelf of good first ones."""
+"""Finding a model that isn't here: what people's words mean, what the hub lists, and what comes first."""

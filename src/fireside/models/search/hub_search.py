@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fireside.errors import DownloadFailed
+from fireside.errors import SearchFailed
 from fireside.models.search.hub_http import HubRefused, HubSilent, ask
 from fireside.models.search.listed import Listed, listed
 from fireside.offers import Wanted
@@ -25,8 +25,10 @@ DETAILED = 16
 KEPT_S = 300.0
 MAX_KEPT = 200
 AT_ONCE = 4
+DETAILS_S = 10.0
+"""How long the sizes of files are waited for; without them they are reckoned."""
 DEFAULT_ENDPOINT = "https://huggingface.co"
-EXPANDED = (
+EXPANDED: Any = (
     *("downloads", "likes", "lastModified", "gated", "private", "disabled", "tags", "pipeline_tag"),
     *("siblings", "gguf", "safetensors"),
 )
@@ -51,28 +53,36 @@ class HubSearch:
     def endpoint(self) -> str:
         return (self._environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
 
-    async def list(self, wanted: Wanted) -> list[Listed]:
+    async def listing(self, wanted: Wanted) -> list[Listed]:
         """Return the models that the hub lists for what is wanted, each once; those most fetched first.
 
-        DownloadFailed where it can't be asked.
+        SearchFailed where it can't be asked.
         """
         answers = await asyncio.gather(*(self._list(**question) for question in questions(wanted)))
         found = {model.name: model for answer in answers for model in answer}
         return list(found.values())
 
-    async def details(self, name: str) -> Listed | None:
-        """Return a model with the sizes of its files; None where the hub doesn't tell."""
+    async def details(self, names: Iterable[str]) -> list[Listed]:
+        """Return models with the sizes of their files; without those of which the hub doesn't tell soon."""
+        tasks = [asyncio.create_task(self._details(name)) for name in names]
+        if not tasks:
+            return []
+        done, late = await asyncio.wait(tasks, timeout=DETAILS_S)
+        for task in late:
+            task.cancel()
+        return [model for task in tasks if task in done and (model := task.result()) is not None]
 
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _details(self, name: str) -> Listed | None:
         def call(api: HfApi) -> Listed | None:
             return listed(api.model_info(name, files_metadata=True))
 
         try:
             return await self._ask(("details", name), call)
-        except DownloadFailed:
+        except SearchFailed:
             return None
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _list(self, **question: Any) -> list[Listed]:
         def call(api: HfApi) -> list[Listed]:
@@ -106,19 +116,19 @@ class HubSearch:
         try:
             return ask(self.endpoint, lambda: call(api))
         except OfflineModeIsEnabled as error:
-            raise DownloadFailed(
+            raise SearchFailed(
                 f"{host} isn't asked: HF_HUB_OFFLINE is set", hint="unset it to search"
             ) from error
         except HubRefused as error:
             raise _refused(host, error.status) from error
         except HubSilent as error:
-            raise DownloadFailed(
+            raise SearchFailed(
                 f"the search at {host} failed: {error}",
                 hint="check the network, and HF_ENDPOINT if you use a mirror; `fireside models search` "
                 "without words shows good models offline",
             ) from error
         except UNREADABLE as error:
-            raise DownloadFailed(
+            raise SearchFailed(
                 f"{host} sends an answer that can't be read",
                 hint="check HF_ENDPOINT: it must name a hub",
             ) from error
@@ -161,13 +171,13 @@ def _sizes(wanted: Wanted) -> str | None:
     return ",".join(ends) or None
 
 
-def _refused(host: str, status: int) -> DownloadFailed:
+def _refused(host: str, status: int) -> SearchFailed:
     if status in (401, 403):
-        return DownloadFailed(
+        return SearchFailed(
             f"{host} doesn't let us search ({status})", hint="correct HF_TOKEN, or run `hf auth login`"
         )
     if status == 429:
-        return DownloadFailed(f"{host} was asked too often (429)", hint="try again in some minutes")
+        return SearchFailed(f"{host} was asked too often (429)", hint="try again in some minutes")
     if status == 404:
-        return DownloadFailed(f"{host} is no hub (404)", hint="check HF_ENDPOINT")
-    return DownloadFailed(f"{host} answers {status}", hint="try again later")
+        return SearchFailed(f"{host} is no hub (404)", hint="check HF_ENDPOINT")
+    return SearchFailed(f"{host} answers {status}", hint="try again later")

@@ -16,7 +16,7 @@ OPEN = {
 }
 """Those that allow use for any purpose, by the hub's name for them; named as SPDX does."""
 
-_OWN_WORKS = "what is made with it has to carry the same terms"
+_OWN_WORKS = "models that are made from it have to carry the same terms"
 _NO_TRADE = "not for commercial use"
 _POLICY = "its policy of acceptable use applies, and very large companies need a licence of their own"
 RESTRICTED = {
@@ -47,8 +47,8 @@ RESTRICTED = {
 def licence_name(hub_name: str | None) -> str | None:
     """Return what a licence is called; one that isn't known here as the hub writes it.
 
-    >>> licence_name("apache-2.0"), licence_name("gemma"), licence_name("falcon-llm-license"), licence_name(None)
-    ('Apache-2.0', 'Gemma Terms of Use', 'falcon-llm-license', None)
+    >>> [licence_name(name) for name in ("apache-2.0", "gemma", "falcon-llm-license", None)]
+    ['Apache-2.0', 'Gemma Terms of Use', 'falcon-llm-license', None]
     """
     if hub_name is None or hub_name == "unknown":
         return None

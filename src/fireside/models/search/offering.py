@@ -18,6 +18,7 @@ from fireside.models.repository import (
 from fireside.models.search.bits import about_bytes
 from fireside.models.search.licences import licence_name, terms_of
 from fireside.models.search.listed import Listed
+from fireside.models.search.words import parameters_in
 from fireside.offers import Offer
 
 LIBRARIES: dict[Kind, str] = {
@@ -30,9 +31,13 @@ LIBRARIES: dict[Kind, str] = {
     "none": "other",
 }
 INSTEAD = "look for a copy of it in GGUF: add `gguf` to the words"
-NEEDS_TRANSFORMERS = "it needs PyTorch and transformers: pip install 'fireside[transformers]'"
+NEEDS_TRANSFORMERS = "it needs PyTorch and transformers, which aren't installed"
+INSTALL = "pip install 'fireside[transformers]', or look for a copy of it in GGUF"
+UNNAMED = "its GGUF files don't tell their quantisation"
 _EMBEDS = frozenset({"feature-extraction", "sentence-similarity"})
-_WRITES = frozenset({None, "text-generation", "image-text-to-text", "any-to-any", "visual-question-answering"})
+_WRITES = frozenset(
+    {None, "text-generation", "image-text-to-text", "any-to-any", "visual-question-answering"}
+)
 _SEES = frozenset({"image-text-to-text", "any-to-any", "visual-question-answering"})
 _INSTRUCT = frozenset({"instruct", "instruction", "chat", "it", "assistant", "sft", "dpo"})
 _BASE = frozenset({"base", "pt", "pretrain", "pretrained"})
@@ -51,6 +56,7 @@ def offer_of(model: Listed, memory_bytes: int | None, *, has_transformers: bool)
     kind = kind_of(model.files)
     label, size, exact = _weights(model, kind, memory_bytes)
     licence = model.licence
+    obstacle = _obstacle(kind, label, has_transformers=has_transformers)
     card = ModelCard(
         reference=f"hf:{model.name}" + (f":{label}" if label else ""),
         name=model.name.partition("/")[2],
@@ -77,8 +83,10 @@ def offer_of(model: Listed, memory_bytes: int | None, *, has_transformers: bool)
         library=LIBRARIES[kind],
         size_is_exact=exact,
         gated=model.gated,
-        obstacle=_obstacle(kind, label, has_transformers=has_transformers),
+        obstacle=obstacle,
+        instead=INSTALL if obstacle == NEEDS_TRANSFORMERS else INSTEAD if obstacle else None,
         code=is_for_code(model),
+        active_parameters=active_parameters(model.name),
         downloads=model.downloads,
         likes=model.likes,
         updated_at=model.updated_at,
@@ -88,7 +96,7 @@ def offer_of(model: Listed, memory_bytes: int | None, *, has_transformers: bool)
 def purpose_of(model: Listed) -> Purpose | None:
     """Return what a model is for; None where that is nothing that Fireside does.
 
-    >>> purpose_of(Listed("a/bge-m3", task="sentence-similarity")), purpose_of(Listed("a/Qwen3-Embedding-GGUF"))
+    >>> purpose_of(Listed("a/bge-m3", task="sentence-similarity")), purpose_of(Listed("a/Qwen3-Embedding"))
     ('embedding', 'embedding')
     >>> purpose_of(Listed("a/flux", task="text-to-image")), purpose_of(Listed("a/Qwen3-4B"))
     (None, 'chat')
@@ -127,14 +135,24 @@ def is_for_code(model: Listed) -> bool:
     return "code" in model.tags or "code" in model.name.partition("/")[2].lower()
 
 
+def active_parameters(name: str) -> int | None:
+    """Return how many parameters of a mixture of experts a token meets, as its name tells it.
+
+    >>> active_parameters("a/Qwen3-30B-A3B-GGUF"), active_parameters("a/Qwen3-8B-GGUF")
+    (3000000000, None)
+    """
+    found = re.search(r"\d[bB]-[aA](\d{1,3}(?:\.\d{1,2})?[bB])(?![A-Za-z0-9])", name)
+    return parameters_in(found[1]) if found else None
+
+
 def _weights(model: Listed, kind: Kind, memory_bytes: int | None) -> tuple[str | None, int, bool]:
-    """Return what stands behind the reference's colon, the bytes to fetch (0: unknown), and whether exactly."""
+    """Return what stands behind a reference's colon, the bytes to fetch (0: unknown), whether exactly."""
     if kind == "gguf":
         models = quantizations(model.files)
         sizes, exact = _sizes(model, models)
-        best = best_quantization(sizes, memory_bytes) if sizes else next(iter(models), None)
-        if best is None:
+        if not models:
             return None, 0, False
+        best = best_quantization(sizes or dict.fromkeys(models, 0), memory_bytes if sizes else None)
         return (best if len(models) > 1 or _LABEL.fullmatch(best) else None), sizes.get(best, 0), exact
     if kind == "safetensors":
         files = files_for(model.files)
@@ -157,7 +175,7 @@ def _obstacle(kind: Kind, label: str | None, *, has_transformers: bool) -> str |
     if kind == "safetensors" and not has_transformers:
         return NEEDS_TRANSFORMERS
     if kind in UNUSABLE:
-        return f"{UNUSABLE[kind]}; {INSTEAD}"
+        return UNUSABLE[kind]
     if label is not None and not _LABEL.fullmatch(label):
-        return f"it holds several models without usual names; {INSTEAD}"
+        return UNNAMED
     return None

@@ -31,7 +31,9 @@ READING_WORDS_PER_S = 4.0
 
 def ranked(offers: Iterable[Offer], wanted: Wanted, now_ms: int) -> list[Offer]:
     """Return the offers, the best for what is wanted first; of equal ones the first by name."""
-    return sorted(offers, key=lambda offer: (hindered(offer), -points(offer, wanted, now_ms), offer.card.reference))
+    return sorted(
+        offers, key=lambda offer: (hindered(offer), -points(offer, wanted, now_ms), offer.card.reference)
+    )
 
 
 def hindered(offer: Offer) -> int:

@@ -15,24 +15,25 @@ MAX_LENGTH = 200
 """of a search, in characters; longer ones are cut"""
 
 _MEANINGS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(
-        ("instruct", "instruction", "instruction-tuned", "chat", "chatbot", "assistant", "it-tuned"),
-        {"tuned_for": "instruct"},
-    ),
-    **dict.fromkeys(("对话", "聊天", "指令"), {"tuned_for": "instruct"}),
-    **dict.fromkeys(("base", "pretrained", "foundation", "基座"), {"tuned_for": "base"}),
-    **dict.fromkeys(("code", "coding", "coder", "programming", "代码", "编程"), {"code": True}),
-    **dict.fromkeys(("vision", "image", "images", "pictures", "multimodal", "vlm", "视觉"), {"sees": True}),
-    **dict.fromkeys(("embedding", "embeddings", "embed", "嵌入"), {"purpose": "embedding"}),
-    **dict.fromkeys(("rerank", "reranker", "reranking"), {"purpose": "ranking"}),
-    **dict.fromkeys(("gguf", "llama.cpp", "llamacpp"), {"weights": "gguf"}),
-    **dict.fromkeys(("safetensors", "pytorch", "transformers"), {"weights": "safetensors"}),
-    **dict.fromkeys(("tiny", "mini", "极小"), {"most_parameters": 1_000_000_000}),
-    **dict.fromkeys(("small", "little", "小"), {"most_parameters": 4_000_000_000}),
-    **dict.fromkeys(
-        ("medium", "mid", "中"), {"least_parameters": 4_000_000_000, "most_parameters": 15_000_000_000}
-    ),
-    **dict.fromkeys(("large", "big", "大"), {"least_parameters": 15_000_000_000}),
+    word: meaning
+    for words, meaning in (
+        (
+            "instruct instruction instruction-tuned chat assistant 对话 聊天 指令",
+            {"tuned_for": "instruct"},
+        ),
+        ("base pretrained foundation 基座", {"tuned_for": "base"}),
+        ("code coding coder programming 代码 编程", {"code": True}),
+        ("vision image images pictures multimodal vlm 视觉", {"sees": True}),
+        ("embedding embeddings embed 嵌入", {"purpose": "embedding"}),
+        ("rerank reranker reranking 重排", {"purpose": "ranking"}),
+        ("gguf llama.cpp llamacpp", {"weights": "gguf"}),
+        ("safetensors pytorch transformers", {"weights": "safetensors"}),
+        ("tiny mini 极小", {"most_parameters": 1_000_000_000}),
+        ("small little 小", {"most_parameters": 4_000_000_000}),
+        ("medium mid 中", {"least_parameters": 4_000_000_000, "most_parameters": 15_000_000_000}),
+        ("large big 大", {"least_parameters": 15_000_000_000}),
+    )
+    for word in words.split()
 }
 _FILLERS = frozenset({"a", "an", "the", "for", "and", "with", "in", "model", "models", "llm", "模型"})
 _PARAMETERS = re.compile(r"(\d{1,4}(?:\.\d{1,2})?)([bm])")
