@@ -39,6 +39,7 @@ class Hub:
     """without it nothing is told"""
     asked: list[tuple[str, dict[str, list[str]]]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
+    """of each request, their names in small letters"""
     go_on: threading.Event = field(default_factory=threading.Event)
     """ends the answers that wait for it"""
     url: str = ""
@@ -61,7 +62,7 @@ class HubHandler(http.server.BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         query = parse_qs(parts.query)
         self.hub.asked.append((parts.path, query))
-        self.hub.headers.append(dict(self.headers))
+        self.hub.headers.append({name.lower(): said for name, said in self.headers.items()})
         if self.hub.answer:
             return self.hub.answer(self)
         if self.hub.token and self.headers.get("Authorization") != f"Bearer {self.hub.token}":
@@ -98,7 +99,7 @@ class HubHandler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-def _without_sizes(one: dict[str, Any]) -> dict[str, Any]:
+def without_sizes(one: dict[str, Any]) -> dict[str, Any]:
     return {**one, "siblings": [{"rfilename": each["rfilename"]} for each in one["siblings"]]}
 
 

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from fireside.client.routes import AsyncClient
     from fireside.offers import Offer, Offers
 
-MOST = 16
+USUAL, MOST = 10, 16
 SHOWN_LANGUAGES = 4
 
 
 @click.command("search")
 @click.argument("words", metavar=_("[WORDS…]"), nargs=-1)
 @click.option("--fits", is_flag=True, help=_("Leave out what doesn't run on this machine."))
-@click.option("--limit", type=click.IntRange(1, MOST), default=10, help=_("How many at most."))
+@click.option("--limit", type=click.IntRange(1, MOST), help=_("How many at most."))
 @json_flag
-def search(words: tuple[str, ...], fits: bool, limit: int, json: bool) -> None:
+def search(words: tuple[str, ...], fits: bool, limit: int | None, json: bool) -> None:
     from fireside.cli.output import print_json
 
     query = " ".join(words).strip()
@@ -46,14 +46,14 @@ def search(words: tuple[str, ...], fits: bool, limit: int, json: bool) -> None:
     _say_what_next(query, found)
 
 
-async def _found(client: AsyncClient, query: str, *, fits: bool, limit: int) -> Offers:
+async def _found(client: AsyncClient, query: str, *, fits: bool, limit: int | None) -> Offers:
     if query:
-        return await client.offers.search(query, fits=fits, limit=limit)
+        return await client.offers.search(query, fits=fits, limit=limit or USUAL)
     from msgspec.structs import replace
 
     offers = await client.offers.shelf(_own_language())
     shown = [one for one in offers.offers if not fits or one.prediction is None or one.prediction.fits]
-    return replace(offers, offers=tuple(shown))
+    return replace(offers, offers=tuple(shown[:limit]))
 
 
 def _own_language() -> str | None:

@@ -72,7 +72,14 @@ class Recommended(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             languages=self.languages,
         )
         addresses = tuple(dict.fromkeys(self.sources.values()))
-        return Offer(card, "GGUF", code=self.code, languages_said=self.languages_said, sources=addresses)
+        return Offer(
+            card,
+            "GGUF",
+            code=self.code,
+            active_parameters=self.active_parameters,
+            languages_said=self.languages_said,
+            sources=addresses,
+        )
 
 
 class _Data(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
