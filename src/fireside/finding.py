@@ -14,7 +14,7 @@ from fireside.engines.machine import available_bytes, usable_cores
 from fireside.engines.registry import ENGINES
 from fireside.language_names import language_of
 from fireside.models.demand import demand_of_card
-from fireside.models.fit import predict, usual_machine
+from fireside.models.fit import Machine, predict, usual_machine
 from fireside.models.library import Library
 from fireside.models.recommended import recommended, with_first
 from fireside.models.search.hub_search import DETAILED, HubSearch
@@ -128,19 +128,22 @@ class Finder:
         )
 
 
-def finder(library: Library, environ: Mapping[str, str]) -> Finder:
-    """Return what finds models for this machine."""
+def finder(
+    library: Library, environ: Mapping[str, str], machine: Callable[[], Machine] | None = None
+) -> Finder:
+    """Return what finds models for this machine; `machine` tells how fast it is, or else it is estimated."""
+    known = machine or _unmeasured
     return Finder(
         library,
         environ,
-        _predicted,
+        lambda card: predict(demand_of_card(card), known()),
         memory_bytes=available_bytes,
         has_transformers=_has_transformers,
     )
 
 
-def _predicted(card: ModelCard) -> Prediction:
-    return predict(demand_of_card(card), usual_machine(usable_cores(), available_bytes()))
+def _unmeasured() -> Machine:
+    return usual_machine(usable_cores(), available_bytes())
 
 
 def _has_transformers() -> bool:

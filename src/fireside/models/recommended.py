@@ -14,8 +14,9 @@ from importlib import resources
 import msgspec
 
 from fireside.cards import ModelCard, Purpose, TunedFor
-from fireside.models.search.licences import licence_name, terms_of
+from fireside.models.search.licences import licence_name
 from fireside.models.search.ranking import READING_WORDS_PER_S, hindered
+from fireside.models.terms import conditions_of
 from fireside.offers import Offer
 
 
@@ -58,7 +59,7 @@ class Recommended(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             name=self.name,
             origin=self.makers,
             licence=licence_name(self.licence),
-            terms=terms_of(self.licence),
+            terms=conditions_of(self.licence),
             size_bytes=self.size_bytes,
             installed=False,
             parameters=self.parameters,

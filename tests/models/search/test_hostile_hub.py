@@ -161,9 +161,7 @@ async def test_a_hub_that_is_not_there(tmp_path: Path) -> None:
     assert "HF_ENDPOINT" in (error.hint or "")
 
 
-async def test_offline_is_said_to_be_so(hub: Hub, finder: Finder, monkeypatch: pytest.MonkeyPatch) -> None:
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert "HF_HUB_OFFLINE" in (await failure(finder)).message
+async def test_offline_is_said_to_be_so(hub: Hub, tmp_path: Path) -> None:
+    with finding(hub, tmp_path, HF_HUB_OFFLINE="1") as finder:
+        assert "HF_HUB_OFFLINE" in (await failure(finder)).message
     assert hub.asked == []

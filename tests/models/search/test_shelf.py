@@ -13,7 +13,7 @@ from fireside.language_names import is_language
 from fireside.models.recommended import Recommended, looked_up, recommended
 from fireside.models.references import parse
 from fireside.models.search.bits import about_bytes
-from fireside.models.search.licences import OPEN, RESTRICTED
+from fireside.models.search.licences import NAMES
 from hub_search_server import Hub
 from models.search.conftest import finding
 
@@ -32,7 +32,7 @@ def test_every_field_has_the_address_where_it_was_read(model: Recommended) -> No
 @pytest.mark.parametrize("model", SHELF, ids=lambda model: model.reference)
 def test_its_fields_are_plausible(model: Recommended) -> None:
     assert parse(model.reference).source == "hf"
-    assert model.licence in OPEN | RESTRICTED
+    assert model.licence in NAMES
     assert model.size_bytes == pytest.approx(about_bytes(model.parameters, model.quantization), rel=0.3)
     assert model.file is None or model.quantization.lower() in model.file.lower()
     assert all(map(is_language, model.languages))

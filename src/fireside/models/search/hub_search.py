@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fireside.errors import SearchFailed
+from fireside.models.hub import ON, Hub
 from fireside.models.search.hub_http import HubRefused, HubSilent, ask
 from fireside.models.search.listed import Listed, listed
 from fireside.offers import Wanted
@@ -27,7 +28,6 @@ MAX_KEPT = 200
 AT_ONCE = 4
 DETAILS_S = 10.0
 """How long the sizes of files are waited for; without them they are reckoned."""
-DEFAULT_ENDPOINT = "https://huggingface.co"
 EXPANDED: Any = (
     *("downloads", "likes", "lastModified", "gated", "private", "disabled", "tags", "pipeline_tag"),
     *("siblings", "gguf", "safetensors"),
@@ -46,12 +46,13 @@ class HubSearch:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
+        self._hub = Hub(environ)
         self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="hub")
         self._kept: dict[Hashable, tuple[float, Any]] = {}
 
     @property
     def endpoint(self) -> str:
-        return (self._environ.get("HF_ENDPOINT") or DEFAULT_ENDPOINT).rstrip("/")
+        return self._hub.endpoint
 
     async def listing(self, wanted: Wanted) -> list[Listed]:
         """Return the models that the hub lists for what is wanted, each once; those most fetched first.
@@ -108,17 +109,12 @@ class HubSearch:
         return answer
 
     def _ask_now(self, call: Callable[[HfApi], T]) -> T:
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import OfflineModeIsEnabled
-
-        api = HfApi(endpoint=self.endpoint, token=self._environ.get("HF_TOKEN") or None)
         host = self.endpoint.partition("://")[2]
+        if self._environ.get("HF_HUB_OFFLINE", "").upper() in ON:
+            raise SearchFailed(f"{host} isn't asked: HF_HUB_OFFLINE is set", hint="unset it to search")
+        api = self._hub.api
         try:
             return ask(self.endpoint, lambda: call(api))
-        except OfflineModeIsEnabled as error:
-            raise SearchFailed(
-                f"{host} isn't asked: HF_HUB_OFFLINE is set", hint="unset it to search"
-            ) from error
         except HubRefused as error:
             raise _refused(host, error.status) from error
         except HubSilent as error:

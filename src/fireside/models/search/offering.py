@@ -16,9 +16,10 @@ from fireside.models.repository import (
     quantizations,
 )
 from fireside.models.search.bits import about_bytes
-from fireside.models.search.licences import licence_name, terms_of
+from fireside.models.search.licences import licence_name
 from fireside.models.search.listed import Listed
 from fireside.models.search.words import parameters_in
+from fireside.models.terms import conditions_of
 from fireside.offers import Offer
 
 LIBRARIES: dict[Kind, str] = {
@@ -62,7 +63,7 @@ def offer_of(model: Listed, memory_bytes: int | None, *, has_transformers: bool)
         name=model.name.partition("/")[2],
         origin=model.name.partition("/")[0],
         licence=licence_name(licence),
-        terms=terms_of(licence),
+        terms=conditions_of(licence),
         size_bytes=size,
         installed=False,
         architecture=model.architecture,
