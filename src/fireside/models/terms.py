@@ -46,7 +46,7 @@ def conditions_of(licence: str | None) -> str | None:
     if _FREE.fullmatch(licence):
         return None
     if licence in _OWN:
-        return f"{_OWN[licence]} ({licence})"
+        return _OWN[licence]
     if "-nc" in licence or "non-commercial" in licence or "noncommercial" in licence:
         return f"not for commercial use ({licence})"
     if _RAIL.fullmatch(licence):
