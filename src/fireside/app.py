@@ -75,7 +75,6 @@ class App:
         self.personas = Personas(home.personas)
         self.engines = engines
         self.catalogue = Catalogue(library, engines, settings)
-        self.finder = finder(library, os.environ)
         self.snapshots = snapshots
         self.metrics = Metrics()
         self.files = ModelFiles(self.library, settings)
@@ -83,6 +82,7 @@ class App:
         self.fitting = Fitting(
             home.machine_file, settings, library, self.files, engines, self.speeds, starter()
         )
+        self.finder = finder(library, os.environ, self.fitting.predictor)
         self.forecast = Forecast(engines, snapshots, self.speeds, state_keys(settings))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)

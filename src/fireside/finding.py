@@ -10,11 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec.structs import replace
 
 from fireside.cards import ModelCard
-from fireside.engines.machine import available_bytes, usable_cores
+from fireside.engines.machine import available_bytes
 from fireside.engines.registry import ENGINES
 from fireside.language_names import language_of
-from fireside.models.demand import demand_of_card
-from fireside.models.fit import Machine, predict, usual_machine
 from fireside.models.library import Library
 from fireside.models.recommended import recommended, with_first
 from fireside.models.search.hub_search import DETAILED, HubSearch
@@ -33,20 +31,21 @@ Predict = Callable[[ModelCard], Prediction | None]
 class Finder:
     """Offers models, each with what it takes here.
 
-    `memory_bytes` tells what can be had for a model, and `has_transformers` what could run safetensors.
+    `predicting` returns what predicts for the machine as it is then. `memory_bytes` tells what can be had
+    for a model, and `has_transformers` what could run safetensors.
     """
 
     def __init__(
         self,
         library: Library,
         environ: Mapping[str, str],
-        predict: Predict,
+        predicting: Callable[[], Predict],
         *,
         memory_bytes: Callable[[], int | None],
         has_transformers: Callable[[], bool],
     ) -> None:
         self._library = library
-        self._predict = predict
+        self._predicting = predicting
         self._memory_bytes = memory_bytes
         self._has_transformers = has_transformers
         self._hub = HubSearch(environ)
@@ -94,56 +93,52 @@ class Finder:
     def _told(self, offers: Iterable[Offer]) -> list[Offer]:
         """Return the offers with what each takes here, and whether it is here already."""
         here = {card.reference for card in self._library.installed()}
+        predict = self._predicting()
         return [
             replace(
                 offer,
                 card=replace(offer.card, installed=offer.card.reference in here),
-                prediction=self._prediction(offer),
+                prediction=_prediction(offer, predict),
             )
             for offer in offers
         ]
 
-    def _prediction(self, offer: Offer) -> Prediction | None:
-        card, active = offer.card, offer.active_parameters
-        if offer.obstacle or not card.size_bytes:
-            return None
-        prediction = self._predict(card)
-        if prediction is None or (card.purpose == "chat" and not active):
-            return prediction
-        if card.purpose != "chat":
-            return replace(prediction, words_per_s=None, first_word_s=None)  # it writes nothing
-        return self._of_active(prediction, card, active or 0)
 
-    def _of_active(self, whole: Prediction, card: ModelCard, active: int) -> Prediction:
-        """Return the prediction for a mixture of experts: all its weights take memory, a part takes time."""
-        share = active / (card.parameters or active)
-        part = replace(card, parameters=active, size_bytes=round(card.size_bytes * share))
-        speeds = self._predict(part) or whole
-        return replace(
-            whole,
-            prompt_tokens_per_s=speeds.prompt_tokens_per_s,
-            reply_tokens_per_s=speeds.reply_tokens_per_s,
-            words_per_s=speeds.words_per_s,
-            first_word_s=speeds.first_word_s,
-        )
-
-
-def finder(
-    library: Library, environ: Mapping[str, str], machine: Callable[[], Machine] | None = None
-) -> Finder:
-    """Return what finds models for this machine; `machine` tells how fast it is, or else it is estimated."""
-    known = machine or _unmeasured
+def finder(library: Library, environ: Mapping[str, str], predicting: Callable[[], Predict]) -> Finder:
+    """Return what finds models for this machine."""
     return Finder(
         library,
         environ,
-        lambda card: predict(demand_of_card(card), known()),
+        predicting,
         memory_bytes=available_bytes,
         has_transformers=_has_transformers,
     )
 
 
-def _unmeasured() -> Machine:
-    return usual_machine(usable_cores(), available_bytes())
+def _prediction(offer: Offer, predict: Predict) -> Prediction | None:
+    card, active = offer.card, offer.active_parameters
+    if offer.obstacle or not card.size_bytes:
+        return None
+    prediction = predict(card)
+    if prediction is None or (card.purpose == "chat" and not active):
+        return prediction
+    if card.purpose != "chat":
+        return replace(prediction, words_per_s=None, first_word_s=None)  # it writes nothing
+    return _of_active(prediction, card, active or 0, predict)
+
+
+def _of_active(whole: Prediction, card: ModelCard, active: int, predict: Predict) -> Prediction:
+    """Return the prediction for a mixture of experts: all its weights take memory, a part takes time."""
+    share = active / (card.parameters or active)
+    part = replace(card, parameters=active, size_bytes=round(card.size_bytes * share))
+    speeds = predict(part) or whole
+    return replace(
+        whole,
+        prompt_tokens_per_s=speeds.prompt_tokens_per_s,
+        reply_tokens_per_s=speeds.reply_tokens_per_s,
+        words_per_s=speeds.words_per_s,
+        first_word_s=speeds.first_word_s,
+    )
 
 
 def _has_transformers() -> bool:

@@ -52,7 +52,7 @@ def finding(
     finder = Finder(
         Having(folder, here),
         {"HF_ENDPOINT": hub.url, **environ},
-        predicted,
+        lambda: predicted,
         memory_bytes=lambda: memory_bytes,
         has_transformers=lambda: False,
     )
