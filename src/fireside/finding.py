@@ -120,11 +120,7 @@ def _prediction(offer: Offer, predict: Predict) -> Prediction | None:
     if offer.obstacle or not card.size_bytes:
         return None
     prediction = predict(card)
-    if prediction is None or (card.purpose == "chat" and not active):
-        return prediction
-    if card.purpose != "chat":
-        return replace(prediction, words_per_s=None, first_word_s=None)  # it writes nothing
-    return _of_active(prediction, card, active or 0, predict)
+    return _of_active(prediction, card, active, predict) if prediction and active else prediction
 
 
 def _of_active(whole: Prediction, card: ModelCard, active: int, predict: Predict) -> Prediction:

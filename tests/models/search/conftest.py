@@ -47,6 +47,8 @@ def finding(
 
     def predicted(card: ModelCard) -> Prediction:
         usual = predict(demand_of_card(card), usual_machine(4, memory_bytes))
+        if card.purpose != "chat":
+            return replace(usual, words_per_s=None, first_word_s=None)
         return replace(usual, words_per_s=(usual.words_per_s or 0) * speed)
 
     finder = Finder(

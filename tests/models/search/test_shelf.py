@@ -71,7 +71,8 @@ GB = 10**9
 @pytest.mark.parametrize(
     ("language", "memory_bytes", "speed", "name"),
     [
-        ("en", 1 * GB, 1, "Qwen2.5 0.5B Instruct"),
+        ("en", 1 * GB, 1, "SmolLM2-135M-Instruct"),
+        ("en", 2 * GB, 1, "Qwen2.5 0.5B Instruct"),
         ("en", 32 * GB, 50, "Qwen3 32B"),
         ("de", 32 * GB, 50, "Mistral Small 3.1 24B Instruct"),
         ("de", 8 * GB, 50, "EuroLLM 9B Instruct"),
