@@ -104,7 +104,7 @@ class Assembler:
         max_tokens: int | None,
         summarise: Summarise | None = None,
     ) -> Ready | None:
-        """Return what the prompt after `branch`, which ends in a reply, begins with; None where that isn't known.
+        """Return what the next prompt begins with when `branch` ends in a reply; None where that isn't known.
 
         The window is moved on where that is due. Nothing is stored.
         """

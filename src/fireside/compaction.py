@@ -1,4 +1,4 @@
-"""Ahead of the next question: its digest is written, and what its prompt begins with is read, while nobody waits."""
+"""Ahead of a question, while nobody waits: a digest is written, and what its prompt begins with is read."""
 
 from __future__ import annotations
 
