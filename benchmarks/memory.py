@@ -167,7 +167,7 @@ class Bench:
                 print(f"| another question instead | {shown([side.edit(talks[0], 'Why not?')])} |")
                 print(f"| and back | {shown([side.back(talks[0], 'And then?')])} |", flush=True)
             ours.end()
-            print(f"\nOn disk: {ours.disk_mb:.0f} MB for {3 * tokens + tokens:,} tokens.")
+            print(f"\nOn disk: {ours.disk_mb:.0f} MB for {4 * tokens:,} tokens.")
             ours.start()
 
     def digest(self) -> None:
