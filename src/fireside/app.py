@@ -12,6 +12,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.ahead import Ahead
+from fireside.aliases import ALIAS, is_alias_name
 from fireside.assembly import Assembler
 from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
@@ -32,7 +33,10 @@ from fireside.messages import Defaults, Message, Role, Sampling, said
 from fireside.metrics import Metrics
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.models.references import place_of
+from fireside.models.sources import Source
 from fireside.models.sources.hub import HubSource
+from fireside.models.sources.remote import RemoteSource
 from fireside.personas import Personas
 from fireside.replies import Replies
 from fireside.running import reasoning_of
@@ -98,8 +102,11 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(starter(snapshots), settings)
-        hub = HubSource(home.models, os.environ, machine.available_bytes)
-        library = library or Library(home.models, os.environ, {"hf": hub}, home.aliases)
+        sources: dict[str, Source] = {
+            "hf": HubSource(home.models, os.environ, machine.available_bytes),
+            "remote": RemoteSource(home.models, os.environ, settings.remotes),
+        }
+        library = library or Library(home.models, os.environ, sources, home.aliases)
         return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:
@@ -172,20 +179,29 @@ class App:
         """Return conversations of one store with what only a running server knows: what runs, how warm."""
         store = self.temporary if any(one.temporary for one in several) else self.store
         heads = store.heads([one for one in several if one.deleted_at is None])
-        return tuple(
-            msgspec.structs.replace(
-                one, running=self.replies.running(one.id), warmth=self._warmth(one, heads.get(one.id), store)
-            )
-            for one in several
-        )
+        return tuple(self._told(one, heads.get(one.id), store) for one in several)
 
-    def _warmth(self, conversation: Conversation, last: StoredMessage | None, store: Store) -> Warmth | None:
-        """Return how warm a conversation is, where a model is here that would answer in it."""
-        if last is None:
+    def _told(self, conversation: Conversation, last: StoredMessage | None, store: Store) -> Conversation:
+        model = ""
+        with contextlib.suppress(FiresideError):  # a persona that is gone; somebody who asks is told
+            model = self.resolve(conversation.defaults).model or ""
+        place = place_of(model)
+        if is_alias_name(model.removeprefix(f"{ALIAS}:")):
+            with contextlib.suppress(FiresideError):
+                place = self.library.card(model).place
+        warmth = self._warmth(conversation, model, last, store) if place == "here" else None
+        running = self.replies.running(conversation.id)
+        return msgspec.structs.replace(conversation, running=running, warmth=warmth, place=place)
+
+    def _warmth(
+        self, conversation: Conversation, model: str, last: StoredMessage | None, store: Store
+    ) -> Warmth | None:
+        """Return how warm a conversation is, where `model` is here."""
+        if last is None or not model:
             return None
         try:
-            file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
-        except FiresideError:  # a persona or a model that is gone; somebody who asks is told
+            file = self.files.at_hand(model)
+        except FiresideError:  # a model that is gone; somebody who asks is told
             return None
         if file is None:
             return None

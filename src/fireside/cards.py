@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from fireside.messages import Defaults, Value
+from fireside.messages import Defaults, Place, Value
 
 Pooling = Literal["mean", "cls", "last", "rank"]
 """how a model makes one vector of a whole text: the mean of its tokens', the first or last token's, or a
 single number that ranks it; a model that writes does none of it"""
 Purpose = Literal["chat", "embedding", "ranking"]
-Place = Literal["here", "elsewhere"]
 EngineName = Literal["llamacpp", "transformers", "remote"]
 WeightsFormat = Literal["gguf", "safetensors"]
 """how weights are written, so which library a model needs: llama.cpp, or PyTorch with transformers"""
@@ -46,7 +45,6 @@ class ModelCard(msgspec.Struct, frozen=True):
     reasons: bool | None = None
     """whether one can choose that it thinks before it answers"""
     place: Place = "here"
-    """where it computes, so where what is said goes: this machine, or another one"""
     engine: EngineName = "llamacpp"
     weights: WeightsFormat | None = "gguf"
     """None for one that another server has"""
@@ -62,6 +60,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     """what its licence asks or forbids, in plain words, or where its terms are; shown before its first use"""
     needs_trust: bool = False
     """whether code that its folder brings would have to run, and nobody has allowed that yet"""
+    problem: str | None = None
+    """why it can't be used just now: the server that has it can't be reached"""
     languages: tuple[str, ...] = ()
     alias_of: str | None = None
     """the model that this is another name of, or that it was made of"""

@@ -56,6 +56,10 @@ class Catalogue:
                 cards.setdefault(embedding.reference, embedding)
         return tuple(_told(card, loaded, default.reference) for card in cards.values())
 
+    def usable(self) -> tuple[ModelCard, ...]:
+        """Return those that nothing is known to be wrong with, as other programs list them."""
+        return tuple(card for card in self.cards() if card.problem is None)
+
     def card(self, reference: str) -> ModelCard:
         """Return the card of one model, installed or known."""
         card = self._library.card(reference)

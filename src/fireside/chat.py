@@ -245,7 +245,7 @@ async def _stream(
             draft.reads(step.cached_tokens)
             emit(Progress("reading", step.done_tokens, step.prompt_tokens))
         elif isinstance(step, Ended):
-            draft.cached_tokens = step.cached_tokens
+            draft.prompt_tokens, draft.cached_tokens = step.prompt_tokens, step.cached_tokens
             draft.completion_tokens = step.completion_tokens
             last = tidy.finish()
             _emit_text(last.reasoning, last.text, emit)

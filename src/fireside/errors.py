@@ -30,7 +30,9 @@
     │   ├── EngineUnavailable   it can't be started here (a library is missing, …)
     │   ├── NotEnoughMemory     known before it is loaded
     │   ├── EngineCrashed
-    │   └── EngineOutOfMemory
+    │   ├── EngineOutOfMemory
+    │   ├── RemoteUnavailable   a server elsewhere can't be reached, or broke off
+    │   └── RemoteRefused       it answers, and doesn't do it: a wrong key, no such model
     ├── ServerUnavailable       no server, and none could be started
     ├── AlreadyRunning          another server has this home
     ├── AddressInUse, AddressRefused
@@ -214,6 +216,14 @@ class EngineCrashed(EngineError):
 
 class EngineOutOfMemory(EngineCrashed):
     code = "engine_out_of_memory"
+
+
+class RemoteUnavailable(EngineError):
+    code = "remote_unavailable"
+
+
+class RemoteRefused(EngineError):
+    code = "remote_refused"
 
 
 class ServerUnavailable(FiresideError):

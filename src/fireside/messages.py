@@ -192,4 +192,7 @@ class Receipt(msgspec.Struct, frozen=True):
     memories: tuple[str, ...] = ()
 
 
+Place = Literal["here", "elsewhere"]
+"""where a model computes, so where what is said goes: this machine, or another one"""
+
 FinishReason = Literal["stop", "length", "repetition", "stopped", "error"]

@@ -300,6 +300,27 @@ def test_files_of_the_hubs_shared_store_are_inside_of_its_cache(
     assert library.card(reference).installed
 
 
+def test_every_model_that_is_found_can_be_named(library: Library, home: Path, weights: Path) -> None:
+    folder = home / ".lmstudio/models/a/b"
+    odd = ("star*.gguf", "co:lon.gguf", "back\\slash.gguf", "\x1b[2J.gguf", os.fsdecode(b"\xff.gguf"))
+    for name in ("plain.gguf", "a b (1) ü.gguf", *odd):
+        made_homes.placed(weights, folder / name)
+    (home / ".lmstudio/models/linked").symlink_to(folder)  # met where it really is
+    (home / ".lmstudio/models/out").symlink_to(home)
+    (home / "secret.gguf").write_bytes(weights.read_bytes())
+    write_folder(home / ".lmstudio/models/c/d")
+    made_homes.ollama_manifest(home / ".ollama/models", "registry.ollama.ai/library/na me/latest", [])
+    models = library.found().models
+    names = [name for one in models for name in (one.reference, *one.also)]
+    usable = ["lmstudio:a/b/a b (1) ü.gguf", "lmstudio:a/b/plain.gguf", "lmstudio:c/d"]
+    assert sorted(names) == [*usable, "lmstudio:out"]
+    for reference in usable:
+        assert library.card(reference).reference == reference
+    for reference in ("lmstudio:out", "lmstudio:out/secret.gguf"):
+        with pytest.raises(ModelDamaged, match="leads out"):
+            library.card(reference)
+
+
 def test_parts_and_projectors_are_no_models_of_their_own(library: Library, home: Path, weights: Path) -> None:
     folder = home / ".lmstudio/models/a/b"
     for name in ("x-00002-of-00002.gguf", "mmproj-x-f16.gguf", ".hidden.part"):
@@ -323,6 +344,18 @@ def test_a_chosen_folder_is_looked_at_instead(tmp_path: Path, home: Path, weight
     library = Library(tmp_path / "models", {"HOME": str(home), "OLLAMA_MODELS": str(own)})
     found = only(library)
     assert (found.reference, found.also) == ("lmstudio:x.gguf", ("gpt4all:x.gguf",))
+
+
+def test_half_a_path_in_anothers_settings_leads_nowhere(
+    tmp_path: Path, home: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_homes.placed(weights, tmp_path / "here/models/x.gguf")
+    monkeypatch.chdir(tmp_path / "here")
+    (home / ".lmstudio-home-pointer").write_text("")
+    ini = home / ".config/nomic.ai/GPT4All.ini"
+    ini.parent.mkdir(parents=True)
+    ini.write_text("[General]\nmodelPath=models\n")
+    assert Library(tmp_path / "models", {"HOME": str(home), "HF_HUB_CACHE": "."}).found().models == ()
 
 
 def test_an_unreadable_store_is_told_and_the_others_are_found(

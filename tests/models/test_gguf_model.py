@@ -157,8 +157,9 @@ def test_other_parts_are_no_models_either(tmp_path: Path, kind: str) -> None:
 
 def test_a_model_with_its_vision_inside_is_ollamas_alone(tmp_path: Path) -> None:
     tensors = (*made_gguf.TENSORS[:1], made_gguf.tensor("v.blk.0.x", (8,), made_gguf.F32, 96))
-    with pytest.raises(ModelDamaged, match="only Ollama reads"):
-        card_of(write(tmp_path / "gemma3.gguf", tensors=tensors))
+    for told in ({"tensors": tensors}, {"values": {"general.architecture": "gptoss"}}):
+        with pytest.raises(ModelDamaged, match="only Ollama reads"):
+            card_of(write(tmp_path / "gemma3.gguf", **told))
 
 
 @pytest.mark.parametrize(

@@ -109,12 +109,12 @@ async def test_an_unknown_certificate_is_refused(
 )
 async def test_a_public_server_can_not_send_this_machine_into_its_own_network(inside: str) -> None:
     """The public server is behind a proxy, which really answers for it."""
-    hub = TestHub(redirects_to=f"http://{inside}/secret")
+    hub = TestHub(large_url=f"http://{inside}/secret")
 
     class Proxy(LargeHandler):
         def do_GET(self) -> None:  # noqa: N802
             self.hub.asked.append(self.noted())
-            self.answer(302, b"", {"Location": self.hub.redirects_to or ""})
+            self.answer(302, b"", {"Location": self.hub.large_url})
 
     with serving(type("Handler", (Proxy,), {"hub": hub})) as proxy:
         async with Web(PipConfiguration(proxy=proxy), NoLogin()) as web:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,20 @@ async def test_a_key_names_what_was_imported_and_nothing_else(place: Place, refe
     assert (await place.here.post(CHATS, json=asked, headers=chat)).status_code == 201
     listed = (await place.here.get("/fireside/v1/models", headers=chat)).json()["models"]
     assert reference in [card["reference"] for card in listed]
+    by_its_name = await place.here.post("/api/show", json={"model": "smollm2:135m"}, headers=chat)
+    assert by_its_name.status_code == 200
     gone = await place.here.delete(IMPORTED, params={"reference": reference}, headers=OWNER)
     assert gone.status_code == 204
     assert (await place.here.post(CHATS, json=asked, headers=chat)).status_code == 403
+
+
+async def test_a_model_of_the_settings_is_known_by_both_its_names(
+    open_place: Callable[..., Place], reference: str
+) -> None:
+    place = open_place(embedding_model="ollama:library/smollm2:135m")
+    chat = bearer(await place.key("chat", "chat"))
+    for name in ("ollama:library/smollm2:135m", reference):
+        assert (await place.here.get(SHOW, params={"reference": name}, headers=chat)).status_code == 200
 
 
 async def test_removing_it_is_refused_with_its_own_programs_command(place: Place, reference: str) -> None:

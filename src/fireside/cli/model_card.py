@@ -31,6 +31,7 @@ def _origin(card: ModelCard) -> Fields:
         (_("revision"), card.revision),
         (_("licence"), card.licence or _("unknown")),
         (_("terms"), card.terms),
+        (_("place"), _("this machine") if card.place == "here" else card.origin),
     ]
 
 
@@ -79,8 +80,10 @@ def _whereabouts(card: ModelCard, state: str) -> Fields:
     from fireside.cli.output import size
 
     return [
-        (_("size"), size(card.size_bytes) if card.size_bytes else _("unknown")),
+        (_("place"), _("this machine") if card.place == "here" else _("another server")),
+        (_("size"), size(card.size_bytes) if card.size_bytes else _("unknown") if card.weights else None),
         (_("state"), state),
+        (_("problem"), card.problem),
         (_("folder") if card.weights == "safetensors" else _("file"), card.path),
         ("SHA-256", card.sha256),
     ]

@@ -14,6 +14,7 @@ from fireside.cli.flags import json_flag, list_unless_asked, yes_flag
 from fireside.cli.languages import _
 from fireside.cli.lazily import Commands, LazyGroup
 from fireside.cli.running import run
+from fireside.cli.whereabouts import place_of
 
 if TYPE_CHECKING:
     from fireside.cards import ModelCard
@@ -53,7 +54,13 @@ def list_models(json: bool) -> None:
         return
     titles = (_("model"), _("name"), _("size"), _("licence"), _("state"))
     rows = [
-        (card.reference, card.name, size(card.size_bytes), card.licence or "?", _state(card))
+        (
+            card.reference,
+            card.name,
+            size(card.size_bytes) if card.weights else "",
+            card.licence or "?",
+            _state(card),
+        )
         for card in cards
     ]
     print_table(titles, rows)
@@ -61,6 +68,7 @@ def list_models(json: bool) -> None:
 
 def _state(card: ModelCard) -> str:
     states = (
+        (card.place == "elsewhere", place_of(card)),
         (card.is_default, _("default")),
         (bool(card.alias_of), _("stands for {model}", model=card.alias_of)),
         (card.loaded, _loaded(card)),
@@ -114,6 +122,9 @@ def pull_model(reference: str, yes: bool) -> None:
     from fireside.client.defaults import absolute_reference
 
     card = run(lambda client: _pull(client, absolute_reference(reference), yes=yes))
+    if card.place == "elsewhere":
+        say(f"{card.reference} · {place_of(card)}")
+        return
     say(_("{model} is here ({size})", model=card.reference, size=size(card.size_bytes)))
 
 

@@ -9,8 +9,8 @@ from typing import Literal, Protocol, cast
 import msgspec
 
 from fireside.aliases import Adapter
-from fireside.cards import EngineName, Place, Pooling
-from fireside.messages import Message, Sampling
+from fireside.cards import EngineName, Pooling
+from fireside.messages import Message, Place, Sampling
 from fireside.pictures import Picture
 
 
@@ -50,7 +50,7 @@ class EngineInfo(msgspec.Struct, frozen=True):
     slots: int
     has_template: bool
     takes_token_ids: bool
-    device: Literal["cpu", "gpu"]
+    device: Literal["cpu", "gpu", "elsewhere"]
     build: str
     load_ms: float
     pid: int | None = None

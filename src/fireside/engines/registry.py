@@ -16,6 +16,7 @@ StartEngine = Callable[[ModelFile, Settings, LoadProgress | None], Awaitable[Eng
 
 ENGINES = {
     "llamacpp": "fireside.engines.llamacpp:start",
+    "remote": "fireside.engines.remote:start",
 }
 KEYS = {
     "llamacpp": "fireside.engines.llamacpp:key_today",

@@ -11,12 +11,13 @@ from typing import ClassVar
 import msgspec
 
 from fireside.cards import FoundModel, FoundModels, ModelCard
-from fireside.errors import Conflict, FiresideError, ModelDamaged, ModelNotFound
+from fireside.errors import BadReference, Conflict, FiresideError, ModelDamaged, ModelNotFound
 from fireside.messages import Defaults
 from fireside.models.foreign import real, shown
 from fireside.models.inspection import inspect
 from fireside.models.places import Places
 from fireside.models.sources import Progress
+from fireside.models.stored_names import STORED
 
 MAX_DEPTH = 6
 MAX_VISITED = 20_000
@@ -67,10 +68,9 @@ class OtherProgram:
         """Return what lies in one of its folders, unopened."""
         raise NotImplementedError
 
-    def find(self, name: str) -> Kept | None:
-        """Return the model called so; None where there is none."""
-        every = (kept for root in self.existing_roots() for kept in self.kept_in(root))
-        return next((kept for kept in every if kept.name == name), None)
+    def kept_at(self, root: Path, name: str) -> Kept | None:
+        """Return the model called so in one of its folders, without looking at the others."""
+        raise NotImplementedError
 
     def removal(self, name: str) -> str:
         """Return how its own program deletes a model."""
@@ -84,7 +84,7 @@ class OtherProgram:
 
     def card(self, name: str) -> ModelCard:
         try:
-            kept = self.find(name)
+            kept = next(filter(None, (self.kept_at(root, name) for root in self.existing_roots())), None)
         except OSError as error:
             raise self._unreadable(error) from error
         if kept is None:
@@ -123,10 +123,19 @@ class OtherProgram:
         notices = []
         try:
             for root in self.existing_roots():
-                models += [(kept, self._found(kept)) for kept in self.kept_in(root)]
+                with os.scandir(root):  # what can't be listed is told, where walking it would find nothing
+                    pass
+                models += [(kept, self._found(kept)) for kept in self.kept_in(root) if self._names(kept)]
         except OSError as error:
             notices.append(self._unreadable(error).message)
         return models, notices
+
+    def _names(self, kept: Kept) -> bool:
+        """Return whether a reference can be written to it."""
+        try:
+            return STORED[self.source](kept.name) == kept.name and kept.name.isprintable()
+        except BadReference:
+            return False
 
     def existing_roots(self) -> tuple[Path, ...]:
         return tuple(root for root in self.roots() if root.is_dir())
@@ -192,8 +201,8 @@ def weights_under(root: Path, program: str, home: Path | None = None) -> Iterato
     Their names are their paths from `root`. Links that lead out of `home` (by default `root`) are told and
     not followed.
     """
-    home, visited = real(home or root), 0
-    for here, folders, files in os.walk(root, followlinks=False, onerror=_raise):
+    visited = 0
+    for here, folders, files in os.walk(root, followlinks=False):
         place = Path(here)
         visited += 1 + len(files)
         depth = len(place.relative_to(root).parts)
@@ -201,31 +210,45 @@ def weights_under(root: Path, program: str, home: Path | None = None) -> Iterato
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in linked)
         if depth >= MAX_DEPTH or visited > MAX_VISITED:
             folders.clear()
-        if depth and "config.json" in files and any(name.endswith(".safetensors") for name in files):
-            yield from _placed(place, root, home, program)
+        if depth and _is_folder_of_weights(files):
             folders.clear()
+            yield _weights(place, root, program, home)
             continue
         for name in sorted([*linked, *filter(_is_model, files)]):
-            yield from _placed(place / name, root, home, program)
+            kept = _weights(place / name, root, program, home)
+            if kept.problem or name not in linked:  # what is linked inside of the tree is met there
+                yield kept
 
 
-def _placed(path: Path, root: Path, home: Path, program: str) -> Iterator[Kept]:
+def weights_at(root: Path, name: str, program: str) -> Kept | None:
+    """Return the model that `weights_under` calls `name`; None where there is none."""
+    path = root / name
+    files = [file.name for file in path.iterdir()] if path.is_dir() else []
+    is_there = path.is_symlink() or path.exists()
+    if not is_there or not (_is_folder_of_weights(files) or _is_model(path.name) or path.is_symlink()):
+        return None
+    return _weights(path, root, program, None)
+
+
+def _weights(path: Path, root: Path, program: str, home: Path | None) -> Kept:
     name = path.relative_to(root).as_posix()
-    if not name.isprintable() or ":" in name:
-        return  # no reference can be written to it
-    if path.is_symlink() and not is_inside(path, home):
-        outside = f"it is a link that leads out of {program}'s folder"
-        yield Kept(name, path, problem=outside, hint=f"use the file itself: file:{shown(str(real(path)))}")
-    elif not (path.is_symlink() and path.is_dir()):
-        yield Kept(name, path)
+    if is_inside(path, real(home or root)):
+        return Kept(name, path)
+    return Kept(
+        name,
+        path,
+        problem=f"it is a link that leads out of {program}'s folder",
+        hint=f"use the file itself: file:{shown(str(real(path)))}",
+    )
+
+
+def _is_folder_of_weights(files: Iterable[str]) -> bool:
+    names = set(files)
+    return "config.json" in names and any(name.endswith(".safetensors") for name in names)
 
 
 def _is_model(name: str) -> bool:
     return name.endswith(".gguf") and "mmproj" not in name.lower() and not _LATER_PART.search(name)
-
-
-def _raise(error: OSError) -> None:
-    raise error
 
 
 def is_inside(path: Path, home: Path) -> bool:

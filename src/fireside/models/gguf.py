@@ -77,7 +77,7 @@ class Header(msgspec.Struct, frozen=True):
     """of the tensors in this file"""
     tensors: int
     parameters: int | None
-    """as it says itself"""
+    """as it says itself; one file of several can only repeat what it was told"""
     quantization: str | None
     context_length: int | None
     """tokens"""
@@ -199,18 +199,19 @@ def _parse(data: bytes, size: int) -> Header:
     )
 
 
-def _described(values: Values, *, split_count: int, **read: Any) -> Header:
+def _described(values: Values, *, split_count: int, elements: int, **read: Any) -> Header:
     split_number = values.whole("split.no") or 0
     architecture = values.text("general.architecture") or ""
     if not re.fullmatch(r"[\w.-]{1,64}", architecture) and not (split_number and not architecture):
         raise Damaged("it doesn't name its architecture")
     return Header(
         **read,
+        elements=elements,
         kind=shown(values.text("general.type")) or ("mmproj" if architecture == "clip" else "model"),
         part_type=shown(next(filter(None, map(values.text, PART_TYPES)), None)),
         architecture=architecture,
         name=shown(values.text("general.name")),
-        parameters=values.whole("general.parameter_count"),
+        parameters=values.whole("general.parameter_count") or (elements if split_count == 1 else None),
         quantization=FILE_TYPES.get(values.whole("general.file_type") or 0)
         if "general.file_type" in values.scalars
         else None,

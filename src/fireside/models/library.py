@@ -219,6 +219,8 @@ class Library:
         card = self.card(reference)
         if card.alias_of:
             return self.made.weights(card.name)
+        if card.place == "elsewhere":
+            return _elsewhere(card)
         if card.path is None:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
@@ -267,6 +269,8 @@ class Library:
 
     def _with_nearest(self, error: ModelNotFound, parsed: Reference) -> ModelNotFound:
         """Return the error with the known models of nearly that name as its hint, where there are some."""
+        if parsed.source == "remote":  # its settings and its server tell more
+            return error
         if parsed.source == "file":
             folder = Path(parsed.name).parent
             names = {str(path): f"file:{path}" for path in folder.glob("*.gguf")} if folder.is_dir() else {}
@@ -278,3 +282,17 @@ class Library:
         if not near:
             return error
         return ModelNotFound(error.message, hint=f"did you mean {' or '.join(near)}?", param="model")
+
+
+def _elsewhere(card: ModelCard) -> Weights:
+    """Return what it takes to use a model that another server has: nothing that lies here."""
+    return Weights(
+        reference=card.reference,
+        path=Path(),
+        identity=card.reference,
+        context_length=card.context_length,
+        has_template=True,  # so far as is known; its server writes the prompt
+        pooling="mean" if card.purpose == "embedding" else None,
+        dimensions=Dimensions(),
+        engine=card.engine,
+    )

@@ -19,12 +19,14 @@ class Places:
 
     def named(self, *variables: str) -> Path | None:
         """Return the folder that the first of these variables names; None where none is set."""
-        told = next((self._environ[name] for name in variables if self._environ.get(name)), None)
-        return self._expanded(told) if told else None
+        return self.chosen(next((self._environ[name] for name in variables if self._environ.get(name)), None))
 
-    def _expanded(self, text: str) -> Path:
-        """Return a path with a `~` at its beginning replaced by this person's home."""
-        return self.home / text[2:] if text.startswith(("~/", "~\\")) else Path(text)
+    def chosen(self, text: str | None) -> Path | None:
+        """Return the folder that a program's settings name, a `~` replaced; None for half a path."""
+        if not text or "\0" in text:
+            return None
+        path = self.home / text[2:] if text.startswith(("~/", "~\\")) else Path(text)
+        return path if path.is_absolute() else None
 
     @property
     def home(self) -> Path:

@@ -33,6 +33,7 @@ _QUANTIZATION = re.compile(
 _OTHER_GGUF = re.compile(r"mmproj|imatrix", re.IGNORECASE)
 """projectors for pictures, and measurements made while quantising: parts, and no models"""
 WHOLE = "model.safetensors"
+_PROJECTOR = re.compile(r".*mmproj.*\.gguf", re.IGNORECASE)
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _OTHER_SAFETENSORS = ("adapter", "consolidated")
 _BESIDE_WEIGHTS = (".json", ".jinja", ".model", ".py", ".tiktoken", ".txt")
@@ -130,6 +131,22 @@ def files_for(files: Iterable[str], wanted: str | None = None) -> tuple[str, ...
             f"it has no GGUF files, so no {wanted}", hint="name it without what stands behind the colon"
         )
     return _of_safetensors(names)
+
+
+def projector_for(files: Iterable[str], model: str) -> str | None:
+    """Return the file that lets a GGUF model see pictures, if one lies in its folder.
+
+    >>> projector_for(["x-Q4_0.gguf", "mmproj-F32.gguf", "mmproj-F16.gguf"], "x-Q4_0.gguf")
+    'mmproj-F16.gguf'
+    """
+    folder = PurePosixPath(model).parent
+    beside = sorted(
+        file
+        for file in files
+        if PurePosixPath(file).parent == folder and _PROJECTOR.fullmatch(PurePosixPath(file).name)
+    )
+    # Half as large as F32, and as good; smaller ones are worse at small print.
+    return next((file for file in beside if quantization_of(file) == "F16"), next(iter(beside), None))
 
 
 def best_quantization(sizes_bytes: Mapping[str, int], available_bytes: int | None) -> str:

@@ -9,6 +9,7 @@ from fireside.cli.languages.zh_hub import TEXTS as HUB
 from fireside.cli.languages.zh_making import TEXTS as MAKING
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
 from fireside.cli.languages.zh_models import TEXTS as MODELS
+from fireside.cli.languages.zh_remote import TEXTS as REMOTE
 from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
 COMMANDS: dict[str, str] = {
@@ -241,7 +242,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | WARMTH | COMMANDS
+TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",
@@ -278,6 +279,8 @@ ERRORS: dict[str, str] = {
     "not_enough_memory": "内存不足，无法加载模型",
     "not_found": "找不到",
     "persona_not_found": "找不到角色",
+    "remote_refused": "远程服务器拒绝了请求",
+    "remote_unavailable": "无法连接远程服务器",
     "server_unavailable": "无法连接服务器",
     "session_not_found": "找不到登录会话",
     "store_busy": "数据库正忙",

@@ -14,6 +14,7 @@ SOURCES = {
     "file": "fireside.models.sources.file:FileSource",
     "hf": "fireside.models.sources.hub:HubSource",
     "https": "fireside.models.sources.https:HttpsSource",
+    "remote": "fireside.models.sources.remote:RemoteSource",
 }
 
 ELSEWHERE = {

@@ -13,12 +13,12 @@ import msgspec
 
 from fireside.cards import ModelCard
 from fireside.errors import Conflict, DownloadFailed, ModelDamaged, ModelNotFound
-from fireside.models.hub import is_plain_path
 from fireside.models.inspection import inspect
 from fireside.models.pip_configuration import read_pip_configuration
+from fireside.models.references import is_plain_path
 from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.expected import Expected
-from fireside.models.sources.work import check_room, in_thread, only_one, storing, sync_folder
+from fireside.models.sources.work import check_room, in_thread, nobody_fetches, only_one, storing, sync_folder
 from fireside.models.terms import terms_of
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class HttpsSource:
                 done = part.stat().st_size if part.exists() else 0
                 return PullProgress("fetching", done, done)
 
-            async with only_one(self._downloads / f"https-{sha256}.lock", seen, progress):
+            async with only_one(self._lock(sha256), seen, progress):
                 if not self.card(name).installed:
                     await self._bring(name, progress)
 
@@ -142,9 +142,13 @@ class HttpsSource:
             raise Conflict(
                 f"{folder} leads out of {self._home}", hint="that link was made by hand; remove it by hand"
             )
-        for file in parts:
-            file.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        with nobody_fetches(self._lock(sha256), f"https:{name}"):
+            for file in parts:
+                file.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _lock(self, sha256: str) -> Path:
+        return self._downloads / f"https-{sha256}.lock"
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from fireside.models.inspection import inspect
 from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.hub_choice import offered, record_of
 from fireside.models.sources.hub_records import HubRecord, HubRecords, StoredFile
-from fireside.models.sources.work import check_room, only_one, storing
+from fireside.models.sources.work import check_room, nobody_fetches, only_one, storing
 
 
 class HubSource:
@@ -74,8 +74,9 @@ class HubSource:
         repository = name.partition(":")[0]
         with storing(name, self._folder):
             self._downloads.mkdir(parents=True, exist_ok=True)
-            lock = self._downloads / f"hf-{repository.lower().replace('/', '--')}.lock"
-            async with only_one(lock, lambda: self._seen_from_outside(repository), progress):
+            async with only_one(
+                self._lock(repository), lambda: self._seen_from_outside(repository), progress
+            ):
                 if self._here(name) is None:
                     await self._bring(name, progress)
 
@@ -88,8 +89,12 @@ class HubSource:
         if len({record.reference for record in meant}) > 1:
             several = ", ".join(sorted({record.reference for record in meant}))
             raise Conflict(f"several models of {repository} are here", hint=f"name one of them: {several}")
-        for record in meant:
-            self._records.remove(record, self._downloads)
+        with nobody_fetches(self._lock(repository), f"hf:{name}"):
+            for record in meant:
+                self._records.remove(record, self._downloads)
+
+    def _lock(self, repository: str) -> Path:
+        return self._downloads / f"hf-{repository.lower().replace('/', '--')}.lock"
 
     # -- what is here
 

@@ -34,17 +34,12 @@ class HubCache(OtherProgram):
     def kept_in(self, root: Path) -> Iterator[Kept]:
         for repository in sorted(root.glob(f"{PREFIX}*")):
             name = repository.name.removeprefix(PREFIX).replace("--", "/")
-            if repository.is_dir() and re.fullmatch(r"[\w.-]+(/[\w.-]+)?", name, re.ASCII):
-                yield from self._in_repository(root, repository, name)
+            yield from self._in_repository(root, repository, name)
 
-    def find(self, name: str) -> Kept | None:
+    def kept_at(self, root: Path, name: str) -> Kept | None:
         repository, _file = hub_parts(name)
-        folder = PREFIX + repository.replace("/", "--")
-        every = (
-            kept
-            for root in self.existing_roots()
-            for kept in self._in_repository(root, root / folder, repository)
-        )
+        folder = root / (PREFIX + repository.replace("/", "--"))
+        every = self._in_repository(root, folder, repository)
         return next((kept for kept in every if kept.name == name), None)
 
     def _in_repository(self, root: Path, repository: Path, name: str) -> Iterator[Kept]:

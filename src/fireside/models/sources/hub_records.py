@@ -51,7 +51,7 @@ class HubRecord(msgspec.Struct, frozen=True):
     files: tuple[StoredFile, ...]
     origin: str
     sha256: str
-    """of the file, or of the list of theirs where they are several"""
+    """of the model's file, or of the list of theirs where they are several"""
     licence: str | None
     languages: tuple[str, ...]
     base_models: tuple[str, ...] = ()

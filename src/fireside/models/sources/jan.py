@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fireside.models.elsewhere import MAX_VISITED, Kept, OtherProgram, is_inside
-from fireside.models.foreign import Damaged, read_table, real
+from fireside.models.foreign import Damaged, read_table, real, shown
 from fireside.models.front_matter import parse_plain
 
 MAX_DESCRIPTION_BYTES = 64 << 10
@@ -33,8 +33,8 @@ class Jan(OtherProgram):
             chosen = read_table(self.places.data / "Jan" / "settings.json", MAX_DESCRIPTION_BYTES)
         except (Damaged, OSError):
             chosen = None
-        folder = chosen.text("data_folder") if chosen else None
-        return Path(folder) if folder else self.places.data / "Jan" / "data"
+        folder = self.places.chosen(chosen.text("data_folder")) if chosen else None
+        return folder or self.places.data / "Jan" / "data"
 
     def kept_in(self, root: Path) -> Iterator[Kept]:
         models = root.joinpath(*MODELS)
@@ -45,6 +45,10 @@ class Jan(OtherProgram):
             if DESCRIPTION in files and (name := Path(here).relative_to(models).as_posix()) != ".":
                 folders.clear()
                 yield _described(root, Path(here, DESCRIPTION), name)
+
+    def kept_at(self, root: Path, name: str) -> Kept | None:
+        description = root.joinpath(*MODELS, name, DESCRIPTION)
+        return _described(root, description, name) if description.exists() else None
 
     def removal(self, name: str) -> str:
         return "delete it in Jan under Settings, Model Providers, Llama.cpp"
@@ -70,5 +74,5 @@ def _described(root: Path, description: Path, name: str) -> Kept:
         )
     if not weights.exists():
         return Kept(name, weights, problem="its weights are missing", hint="get it anew in Jan")
-    title = next(iter(told.get("name", ())), None)
+    title = shown(next(iter(told.get("name", ())), None))
     return Kept(name, weights, title=title, sha256=next(iter(told.get("model_sha256", ())), None))

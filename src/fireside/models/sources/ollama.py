@@ -50,16 +50,15 @@ class Ollama(OtherProgram):
         seen = set()
         for manifests in (root / name for name in MANIFESTS):
             for file in sorted(manifests.glob("*/*/*/*")):
-                parts = file.relative_to(manifests).parts
-                name = ollama_name(parts[0], parts[1], parts[2], parts[3])
-                if name not in seen and name.isprintable() and not file.name.startswith("."):
+                host, namespace, model, tag = file.relative_to(manifests).parts
+                name = ollama_name(host, namespace, model, tag)
+                if name not in seen and not file.is_dir():
                     seen.add(name)
                     yield _kept(root, file, name)
 
-    def find(self, name: str) -> Kept | None:
-        parts = ollama_parts(name)
-        files = ((root, root.joinpath(kind, *parts)) for root in self.existing_roots() for kind in MANIFESTS)
-        return next((_kept(root, file, name) for root, file in files if file.exists()), None)
+    def kept_at(self, root: Path, name: str) -> Kept | None:
+        files = (root.joinpath(kind, *ollama_parts(name)) for kind in MANIFESTS)
+        return next((_kept(root, file, name) for file in files if file.exists()), None)
 
     def removal(self, name: str) -> str:
         return f"delete it in Ollama: ollama rm {name}"

@@ -54,7 +54,7 @@ def version() -> Response:
 @router.get("/tags", **shows(Tags))
 def tags(app: Fireside) -> Response:
     """List the models that are here."""
-    return answer(Tags(tuple(map(_tag, app.catalogue.cards()))))
+    return answer(Tags(tuple(map(_tag, app.catalogue.usable()))))
 
 
 def _tag(card: ModelCard) -> Tag:

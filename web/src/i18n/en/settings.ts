@@ -28,6 +28,7 @@ export const settings = {
   "models.default": "default",
   "models.loaded": "loaded",
   "models.absent": "not fetched yet",
+  "models.unreachable": "can't be reached",
   "models.useNow": "Use in this chat",
   "models.useNew": "Use in new chats",
   "models.usedNew": "Used in new chats",
