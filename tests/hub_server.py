@@ -1,6 +1,6 @@
 """A hub on the loopback interface, as the real `huggingface_hub` client knows it, that can misbehave.
 
-Large files lie on another server (another port), to which the hub sends its clients, as the real one does.
+Large files lie on a server of another name, to which the hub sends its clients, as the real one does.
 """
 
 from __future__ import annotations
@@ -52,8 +52,6 @@ class TestHub:
     paused: threading.Event = field(default_factory=threading.Event)
     instead: tuple[int, bytes] | None = None
     """what every question to the hub is answered with"""
-    redirects_to: str | None = None
-    """where large files are said to be"""
     asked: list[Request] = field(default_factory=list)
     url: str = ""
     large_asked: list[Request] = field(default_factory=list)
@@ -167,7 +165,7 @@ class HubHandler(_Handler):
         if len(original) <= LARGE_BYTES:
             return self.content(content, git_sha1(original), headers)
         sha256 = hashlib.sha256(original).hexdigest()
-        place = self.hub.redirects_to or self.hub.large_url
+        place = self.hub.large_url
         headers |= {"Location": f"{place}/large/{repo_id}/{path}", "X-Linked-Size": str(len(original))}
         return self.answer(302, b"", headers | {"X-Linked-ETag": f'"{sha256}"'})
 
@@ -191,8 +189,9 @@ def hub_server(hub: TestHub) -> Iterator[TestHub]:
     """Serve the hub and its large files; `hub.url` is what HF_ENDPOINT is set to."""
     with (
         serving(type("Handler", (HubHandler,), {"hub": hub})) as hub.url,
-        serving(type("Handler", (LargeHandler,), {"hub": hub})) as hub.large_url,
+        serving(type("Handler", (LargeHandler,), {"hub": hub})) as large,
     ):
+        hub.large_url = large.replace("127.0.0.1", "localhost")
         try:
             yield hub
         finally:

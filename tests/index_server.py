@@ -69,6 +69,8 @@ class Index:
     """What the server offers, how it behaves, and what it was asked."""
 
     wheel: bytes
+    others: dict[str, bytes] = field(default_factory=dict)
+    """other wheels, each in a project of its own, whose server always behaves"""
     json: bool = True
     with_hash: bool = True
     sha256: str | None = None
@@ -130,6 +132,23 @@ class IndexHandler(http.server.BaseHTTPRequestHandler):
             return self.answer(200, page, {"Content-Type": kind})
         if self.path.endswith(WHEEL):
             return self.wheel()
+        return self.other()
+
+    def other(self) -> None:
+        name = self.path.strip("/").rpartition("/")[2]
+        if content := self.index.others.get(name):
+            return self.answer(200, content)
+        for wheel, content in self.index.others.items():
+            if wheel.startswith(f"{name.replace('-', '_')}-"):
+                hashes = {"sha256": hashlib.sha256(content).hexdigest()}
+                file = {
+                    "filename": wheel,
+                    "url": f"../../files/{wheel}",
+                    "hashes": hashes,
+                    "size": len(content),
+                }
+                kind = {"Content-Type": "application/vnd.pypi.simple.v1+json"}
+                return self.answer(200, json.dumps({"files": [file]}).encode(), kind)
         return self.answer(404, b"")
 
     def answer(self, status: int, body: bytes, headers: dict[str, str] | None = None) -> None:

@@ -7,7 +7,7 @@ import struct
 U32, I32, FLOAT, BOOL, STRING, ARRAY = 4, 5, 6, 7, 8, 9
 F32, Q4_1 = 0, 3
 
-Value = str | int | float | bool | list[str] | list[int]
+Value = str | int | float | bool | list[str] | list[int] | list[float]
 
 
 def text(value: str | bytes) -> bytes:
@@ -28,6 +28,10 @@ def value(given: Value) -> bytes:
         case list() if given and isinstance(given[0], str):
             return struct.pack("<IIQ", ARRAY, STRING, len(given)) + b"".join(
                 text(str(item)) for item in given
+            )
+        case list() if given and isinstance(given[0], float):
+            return struct.pack("<IIQ", ARRAY, FLOAT, len(given)) + b"".join(
+                struct.pack("<f", item) for item in given
             )
         case list():
             return struct.pack("<IIQ", ARRAY, I32, len(given)) + b"".join(

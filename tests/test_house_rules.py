@@ -51,10 +51,11 @@ def test_the_readme_starts_the_chat_with_what_the_project_installs() -> None:
 def test_every_setting_is_documented() -> None:
     from msgspec.structs import fields
 
-    from fireside.settings import SamplingSettings, Settings
+    from fireside.settings import RemoteSettings, SamplingSettings, Settings
 
     reference = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
-    names = [field.name for field in (*fields(Settings), *fields(SamplingSettings))]
+    tables = (Settings, SamplingSettings, RemoteSettings)
+    names = [field.name for table in tables for field in fields(table)]
     assert [name for name in names if f"`{name}`" not in reference] == []
 
 

@@ -12,10 +12,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.ahead import Ahead
+from fireside.aliases import ALIAS, is_alias_name
 from fireside.assembly import Assembler
 from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
+from fireside.engines import machine
 from fireside.engines.built import BuiltFirst, built_keys
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
@@ -26,11 +28,17 @@ from fireside.errors import (
     FiresideError,
     TooLarge,
 )
+from fireside.finding import finder
+from fireside.fitting import Fitting
 from fireside.memory.snapshots import Snapshots
 from fireside.messages import Defaults, Message, Role, Sampling, said
 from fireside.metrics import Metrics
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.models.references import place_of
+from fireside.models.sources import Source
+from fireside.models.sources.hub import HubSource
+from fireside.models.sources.remote import RemoteSource
 from fireside.personas import Personas
 from fireside.replies import Replies
 from fireside.running import reasoning_of
@@ -72,6 +80,10 @@ class App:
         self.metrics = Metrics()
         self.files = ModelFiles(self.library, settings)
         self.speeds = Speeds(home.speeds_file)
+        self.fitting = Fitting(
+            home.machine_file, settings, library, self.files, engines, self.speeds, starter()
+        )
+        self.finder = finder(library, os.environ, self.fitting.predictor)
         self.forecast = Forecast(engines, snapshots, self.speeds, built_keys(settings, home.engines))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
@@ -93,24 +105,26 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(BuiltFirst(starter(snapshots), home.engines), settings)
-        library = library or Library(home.models, os.environ)
+        sources: dict[str, Source] = {
+            "hf": HubSource(home.models, os.environ, machine.available_bytes),
+            "remote": RemoteSource(home.models, os.environ, settings.remotes),
+        }
+        library = library or Library(home.models, os.environ, sources, home.aliases)
         return cls(settings, home, store, engines, snapshots, library)
 
     async def aclose(self) -> None:
         """Interrupt what still runs, end the engines (which save what they hold), close the stores."""
         await self.replies.drain(0)
         await self.ahead.aclose()
+        await self.fitting.aclose()
         await self.engines.aclose()
+        self.finder.close()
         await asyncio.to_thread(self.speeds.save)
         self.temporary.close()
         self.store.close()
 
     def _count(self, draft: Draft) -> None:
-        if draft.identity:
-            unread = draft.prompt_tokens - (draft.cached_tokens or 0)
-            self.speeds.measured(
-                draft.identity, unread=unread, seconds=draft.reading_s, load_ms=draft.load_ms
-            )
+        self.fitting.used(draft)
         first_ms = draft.timings.first_token_ms
         self.metrics.reply(draft.usage, None if first_ms is None else first_ms / 1000)
 
@@ -169,20 +183,29 @@ class App:
         """Return conversations of one store with what only a running server knows: what runs, how warm."""
         store = self.temporary if any(one.temporary for one in several) else self.store
         heads = store.heads([one for one in several if one.deleted_at is None])
-        return tuple(
-            msgspec.structs.replace(
-                one, running=self.replies.running(one.id), warmth=self._warmth(one, heads.get(one.id), store)
-            )
-            for one in several
-        )
+        return tuple(self._told(one, heads.get(one.id), store) for one in several)
 
-    def _warmth(self, conversation: Conversation, last: StoredMessage | None, store: Store) -> Warmth | None:
-        """Return how warm a conversation is, where a model is here that would answer in it."""
-        if last is None:
+    def _told(self, conversation: Conversation, last: StoredMessage | None, store: Store) -> Conversation:
+        model = ""
+        with contextlib.suppress(FiresideError):  # a persona that is gone; somebody who asks is told
+            model = self.resolve(conversation.defaults).model or ""
+        place = place_of(model)
+        if is_alias_name(model.removeprefix(f"{ALIAS}:")):
+            with contextlib.suppress(FiresideError):
+                place = self.library.card(model).place
+        warmth = self._warmth(conversation, model, last, store) if place == "here" else None
+        running = self.replies.running(conversation.id)
+        return msgspec.structs.replace(conversation, running=running, warmth=warmth, place=place)
+
+    def _warmth(
+        self, conversation: Conversation, model: str, last: StoredMessage | None, store: Store
+    ) -> Warmth | None:
+        """Return how warm a conversation is, where `model` is here."""
+        if last is None or not model:
             return None
         try:
-            file = self.files.at_hand(self.resolve(conversation.defaults).model or "")
-        except FiresideError:  # a persona or a model that is gone; somebody who asks is told
+            file = self.files.at_hand(model)
+        except FiresideError:  # a model that is gone; somebody who asks is told
             return None
         if file is None:
             return None
@@ -225,7 +248,7 @@ class App:
         _check_size(message)
         store = self.store_of(conversation_id)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
-        defaults = await self._ready_to_answer(conversation.defaults, over)
+        defaults = await self._ready_to_answer(message, conversation.defaults, over)
         with self._promised(defaults, conversation_id) as promise:
             asked, reply = await asyncio.to_thread(
                 store.add_turn,
@@ -290,7 +313,7 @@ class App:
         asked = await asyncio.to_thread(store.message, asked_id)
         _check_size(asked.message)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
-        defaults = await self._ready_to_answer(conversation.defaults, over)
+        defaults = await self._ready_to_answer(asked.message, conversation.defaults, over)
         turn = Turn(asked_id, defaults)
         if continued:
             turn = Turn(asked_id, defaults, (), continued.id, continued.text, reasoning_of(continued))
@@ -310,17 +333,18 @@ class App:
     @contextlib.contextmanager
     def _promised(self, defaults: Defaults, conversation_id: str) -> Iterator[Promise]:
         """Give a place in the queue while the turn is stored; it is given up where that fails."""
-        promise = self.engines.promise(defaults.model or "", conversation_id)
+        reference = self.catalogue.engine_reference(defaults.model or "")
+        promise = self.engines.promise(reference, conversation_id)
         try:
             yield promise
         except BaseException:
             promise.end()
             raise
 
-    async def _ready_to_answer(self, conversation: Defaults, over: Defaults) -> Defaults:
+    async def _ready_to_answer(self, message: Message, conversation: Defaults, over: Defaults) -> Defaults:
         """Return resolved defaults with a seed; refuse early what can't be answered."""
         resolved = self.resolve(conversation, over)
-        resolved = await asyncio.to_thread(self.catalogue.ready_to_answer, resolved)
+        resolved = await asyncio.to_thread(self.catalogue.ready_to_answer, resolved, message)
         if resolved.sampling.seed is None:
             sampling = msgspec.structs.replace(resolved.sampling, seed=secrets.randbelow(SEEDS))
             resolved = msgspec.structs.replace(resolved, sampling=sampling)

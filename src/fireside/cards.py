@@ -8,13 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from fireside.messages import Defaults, Value
+from fireside.messages import Defaults, Place, Value
 
 Pooling = Literal["mean", "cls", "last", "rank"]
 """how a model makes one vector of a whole text: the mean of its tokens', the first or last token's, or a
 single number that ranks it; a model that writes does none of it"""
 Purpose = Literal["chat", "embedding", "ranking"]
-Place = Literal["here", "elsewhere"]
 EngineName = Literal["llamacpp", "transformers", "remote"]
 WeightsFormat = Literal["gguf", "safetensors"]
 """how weights are written, so which library a model needs: llama.cpp, or PyTorch with transformers"""
@@ -46,7 +45,6 @@ class ModelCard(msgspec.Struct, frozen=True):
     reasons: bool | None = None
     """whether one can choose that it thinks before it answers"""
     place: Place = "here"
-    """where it computes, so where what is said goes: this machine, or another one"""
     engine: EngineName = "llamacpp"
     weights: WeightsFormat | None = "gguf"
     """None for one that another server has"""
@@ -62,11 +60,48 @@ class ModelCard(msgspec.Struct, frozen=True):
     """what its licence asks or forbids, in plain words, or where its terms are; shown before its first use"""
     needs_trust: bool = False
     """whether code that its folder brings would have to run, and nobody has allowed that yet"""
+    problem: str | None = None
+    """why it can't be used just now: the server that has it can't be reached"""
     languages: tuple[str, ...] = ()
+    alias_of: str | None = None
+    """the model that this is another name of, or that it was made of"""
+    adapters: tuple[str, ...] = ()
+    """LoRA adapters that are added to its weights"""
+    loaded_as: str | None = None
+    """the reference under which an engine has it, where that isn't its own"""
     loaded: bool = False
+    unloads_in_s: float | None = None
+    """seconds until it is unloaded if nobody uses it from now on"""
     is_default: bool = False
     defaults: Defaults = Defaults()
     """what its makers recommend; everybody else's wishes go before it"""
+
+
+class FoundModel(msgspec.Struct, frozen=True):
+    """A model that another program keeps on this machine."""
+
+    reference: str
+    name: str
+    program: str
+    """whose it is: Ollama, LM Studio, …"""
+    path: str
+    size_bytes: int | None = None
+    reason: str | None = None
+    """why it can't be used; None where it can"""
+    hint: str | None = None
+    """what to do about that"""
+    imported: bool = False
+    """whether it is listed with the models that are here"""
+    also: tuple[str, ...] = ()
+    """references to the same file in other programs' places"""
+    card: ModelCard | None = None
+
+
+class FoundModels(msgspec.Struct, frozen=True):
+    """What other programs keep here, and what of it couldn't be looked at."""
+
+    models: tuple[FoundModel, ...]
+    notices: tuple[str, ...] = ()
 
 
 def purpose_of(pooling: Pooling | None) -> Purpose:
@@ -78,6 +113,26 @@ def purpose_of(pooling: Pooling | None) -> Purpose:
     if pooling is None:
         return "chat"
     return "ranking" if pooling == "rank" else "embedding"
+
+
+class CodeFile(msgspec.Struct, frozen=True):
+    """One file of the code that a model brings."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    text: str
+
+
+class ModelCode(msgspec.Struct, frozen=True):
+    """The code that a model's folder brings. `digest` is of exactly these files; `trusted`: they may run."""
+
+    reference: str
+    digest: str
+    trusted: bool
+    named: dict[str, str] = {}
+    """what of it would be run, by what it is for (transformers' `auto_map`)"""
+    files: tuple[CodeFile, ...] = ()
 
 
 PersonaName = Annotated[str, Meta(pattern=r"^[\w][\w .-]{0,59}$")]

@@ -1,17 +1,28 @@
-"""The models of a server as it shows them: those here and those of its settings, what is loaded marked."""
+"""The models of a server as it shows them: those here, those of its settings and its names for them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
 from fireside.cards import EngineStatus, ModelCard
-from fireside.errors import BadReference, Conflict, ModelDamaged, ModelNotFound, NoChat, NoTemplate
-from fireside.messages import Defaults, PromptFormat
+from fireside.errors import (
+    BadPicture,
+    BadReference,
+    Conflict,
+    ModelDamaged,
+    ModelNotFound,
+    NoChat,
+    NoTemplate,
+    NoVision,
+)
+from fireside.messages import Defaults, Message, PromptFormat
 from fireside.models.library import Library
+from fireside.pictures import MOST_PICTURES, decoded
 from fireside.settings import Settings
 
 
@@ -19,6 +30,8 @@ class Engines(Protocol):
     """What this needs of the engines room."""
 
     def statuses(self) -> tuple[EngineStatus, ...]: ...
+
+    def keep(self, reference: str, idle_s: float) -> None: ...
 
 
 class Catalogue:
@@ -33,47 +46,97 @@ class Catalogue:
         """Return the installed models and those of the settings, with what is loaded marked."""
         cards = {card.reference: card for card in self._library.installed()}
         default = self._library.card(self._settings.model)
-        loaded = {status.model for status in self._engines.statuses()}
+        loaded = {status.model: status for status in self._engines.statuses()}
         cards.setdefault(default.reference, default)
+        cards |= {card.reference: card for card in self._library.made.cards()}
         if self._settings.embedding_model:
             # What is wrong with it is told to those who ask for embeddings, not to those who chat.
             with contextlib.suppress(BadReference, ModelNotFound, ModelDamaged):
                 embedding = self._library.card(self._settings.embedding_model)
                 cards.setdefault(embedding.reference, embedding)
-        return tuple(
-            msgspec.structs.replace(
-                card, loaded=card.reference in loaded, is_default=card.reference == default.reference
-            )
-            for card in cards.values()
-        )
+        return tuple(_told(card, loaded, default.reference) for card in cards.values())
+
+    def usable(self) -> tuple[ModelCard, ...]:
+        """Return those that nothing is known to be wrong with, as other programs list them."""
+        return tuple(card for card in self.cards() if card.problem is None)
 
     def card(self, reference: str) -> ModelCard:
         """Return the card of one model, installed or known."""
         card = self._library.card(reference)
         return next((known for known in self.cards() if known.reference == card.reference), card)
 
+    def engine_reference(self, reference: str) -> str:
+        """Return the reference under which an engine has the model: a mere name shares its model's engine."""
+        card = self._library.card(reference)
+        return card.loaded_as or card.reference
+
+    async def look_up(self, reference: str) -> ModelCard:
+        """Return the card of one model; its source is asked about one that isn't here."""
+        card = await self._library.look_up(reference)
+        return card if not card.installed else await asyncio.to_thread(self.card, card.reference)
+
     async def remove(self, reference: str) -> None:
-        """Remove an installed model's file; Conflict while an engine has it loaded and in use."""
+        """Remove an installed model's file, or a name; Conflict while an engine has it loaded and in use."""
         card = await asyncio.to_thread(self._library.card, reference)
         if any(status.users for status in self._engines.statuses() if status.model == card.reference):
             raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
         await asyncio.to_thread(self._library.remove, reference)
+        if card.loaded_as is None:
+            self._engines.keep(card.reference, 0.0)
 
-    def ready_to_answer(self, defaults: Defaults) -> Defaults:
+    def ready_to_answer(self, defaults: Defaults, message: Message) -> Defaults:
         """Return `defaults` with the model's canonical reference and what its makers recommend under them.
 
-        NoChat or NoTemplate for what can't be answered, before anything is stored.
+        A model without a template goes on with a transcript. NoChat, NoTemplate, NoVision or BadPicture for
+        a `message` that can't be answered, before it is stored.
         """
         card = self._library.card(defaults.model or "")
         check_writes(card)
+        check_pictures(card, message)
         defaults = card.defaults.merged(defaults)
-        if card.has_template is False and defaults.format is not PromptFormat.TRANSCRIPT:
-            raise NoTemplate(
-                f"{card.reference} has no chat template: it was not made for dialogues",
-                hint="use the format `transcript`, or an instruct model",
-                param="format",
-            )
+        if card.has_template is False:
+            if defaults.format is PromptFormat.CHAT:
+                raise NoTemplate(
+                    f"{card.reference} has no chat template: it was not made for dialogues",
+                    hint="leave the format open or use `transcript`, or choose an instruct model",
+                    param="format",
+                )
+            defaults = msgspec.structs.replace(defaults, format=PromptFormat.TRANSCRIPT)
         return msgspec.structs.replace(defaults, model=card.reference)
+
+
+def check_pictures(card: ModelCard, message: Message) -> None:
+    """Raise NoVision where there are pictures that the model can't see, BadPicture for what is none."""
+    pictures = message.pictures
+    if pictures:
+        check_sees(card)
+    if len(pictures) > MOST_PICTURES:
+        raise BadPicture(
+            f"{len(pictures)} pictures; {MOST_PICTURES} is the most", hint="send fewer", param="parts"
+        )
+    for part in pictures:
+        decoded(part.data, part.name)
+
+
+def check_sees(card: ModelCard) -> None:
+    """Raise NoVision for a model that isn't shown pictures."""
+    if not card.sees:
+        raise NoVision(
+            f"{card.name} doesn't see pictures",
+            hint="choose a model that sees, or give this one its projector: "
+            "fireside models alias NAME REF --projector mmproj.gguf",
+            param="model",
+        )
+
+
+def _told(card: ModelCard, loaded: Mapping[str, EngineStatus], default: str) -> ModelCard:
+    status = loaded.get(card.loaded_as or card.reference)
+    return msgspec.structs.replace(
+        card,
+        loaded=status is not None,
+        unloads_in_s=status.unloads_in_s if status else None,
+        is_default=card.reference == default,
+    )
 
 
 def check_writes(card: ModelCard) -> None:

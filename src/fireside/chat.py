@@ -118,14 +118,18 @@ class Draft:
         return self.first_token_at - self.reading_at if self.first_token_at and self.reading_at else 0.0
 
     @property
+    def writing_s(self) -> float:
+        """How long the reply was written, its first token left out: that one's time is the prompt's."""
+        first, last = self.first_token_at, self.last_token_at
+        return last - first if first and last else 0.0
+
+    @property
     def usage(self) -> Usage:
         return Usage(self.prompt_tokens, self.completion_tokens, self.cached_tokens)
 
     @property
     def timings(self) -> Timings:
-        """Speed leaves the first token out: its time is the prompt's."""
-        first, last = self.first_token_at, self.last_token_at
-        spent = (last - first) if first and last else 0.0
+        first, spent = self.first_token_at, self.writing_s
         return Timings(
             first_token_ms=(first - self.begun_at) * 1000 if first else None,
             tokens_per_second=(self.completion_tokens - 1) / spent if spent else None,
@@ -157,7 +161,7 @@ async def run_turn(
     reference = turn.defaults.model or ""
     file = await parts.models.ensure(reference, emit)
     draft.identity, draft.file = file.identity, file
-    layout = layout_of(turn.defaults)
+    layout = layout_of(turn.defaults, has_template=file.has_template)
     if layout.format is PromptFormat.CHAT and not file.has_template:
         raise NoTemplate(
             f"{reference} has no chat template: it was not made for dialogues",
@@ -241,7 +245,7 @@ async def _stream(
             draft.reads(step.cached_tokens)
             emit(Progress("reading", step.done_tokens, step.prompt_tokens))
         elif isinstance(step, Ended):
-            draft.cached_tokens = step.cached_tokens
+            draft.prompt_tokens, draft.cached_tokens = step.prompt_tokens, step.cached_tokens
             draft.completion_tokens = step.completion_tokens
             last = tidy.finish()
             _emit_text(last.reasoning, last.text, emit)

@@ -7,7 +7,18 @@ from typing import Literal
 
 import msgspec
 
-from fireside.messages import Defaults, FinishReason, Message, Part, Receipt, Role, TextPart, Timings, Usage
+from fireside.messages import (
+    Defaults,
+    FinishReason,
+    Message,
+    Part,
+    Place,
+    Receipt,
+    Role,
+    TextPart,
+    Timings,
+    Usage,
+)
 
 
 class ReplyStatus(enum.StrEnum):
@@ -117,6 +128,8 @@ class Conversation(msgspec.Struct, frozen=True):
     """told by a running server where it is known"""
     running: tuple[str, ...] = ()
     """the ids of the replies that are being generated in it or wait for their turn"""
+    place: Place | None = None
+    """where the model computes that would answer next; told by a running server"""
 
 
 class Tree(msgspec.Struct, frozen=True):

@@ -8,6 +8,8 @@
     │   ├── NoTemplate          `chat` format asked of a model that has no template
     │   ├── NoEmbeddings        embeddings asked of a model that writes
     │   ├── NoChat              words asked of a model that makes embeddings
+    │   ├── NoVision            pictures shown to a model that doesn't see
+    │   ├── BadPicture          a picture that can't be shown
     │   ├── BadImport           an import file that can't be understood
     │   └── BadReference        a model reference that can't be parsed
     ├── NotFound
@@ -17,9 +19,11 @@
     ├── Unauthorized            no key where one is needed, or a wrong one
     ├── Forbidden               foreign Host or Origin, a key without the scope, missing token
     ├── Conflict                what is asked doesn't fit the state things are in
+    │   └── NotTrusted          a model brings code that nobody has allowed to run
     ├── ModelDamaged            a model file that must not reach an engine
     ├── AnswerInvalid           a model's answer that isn't what the request insisted on
     ├── DownloadFailed
+    │   └── SearchFailed        the hub can't be searched for models
     ├── StoreError
     │   ├── StoreBusy, StoreFull, StoreDamaged, StoreTooNew
     ├── TooBusy                 the queue is full; `retry_after_s` says when to come back
@@ -28,7 +32,9 @@
     │   ├── EngineUnavailable   it can't be started here (a library is missing, …)
     │   ├── NotEnoughMemory     known before it is loaded
     │   ├── EngineCrashed
-    │   └── EngineOutOfMemory
+    │   ├── EngineOutOfMemory
+    │   ├── RemoteUnavailable   a server elsewhere can't be reached, or broke off
+    │   └── RemoteRefused       it answers, and doesn't do it: a wrong key, no such model
     ├── ServerUnavailable       no server, and none could be started
     ├── AlreadyRunning          another server has this home
     ├── AddressInUse, AddressRefused
@@ -84,6 +90,14 @@ class NoChat(BadRequest):
     code = "no_chat"
 
 
+class NoVision(BadRequest):
+    code = "no_vision"
+
+
+class BadPicture(BadRequest):
+    code = "bad_picture"
+
+
 class BadImport(BadRequest):
     code = "bad_import"
 
@@ -136,6 +150,10 @@ class Conflict(FiresideError):
     code = "conflict"
 
 
+class NotTrusted(Conflict):
+    code = "not_trusted"
+
+
 class ModelDamaged(FiresideError):
     code = "model_damaged"
 
@@ -146,6 +164,10 @@ class AnswerInvalid(FiresideError):
 
 class DownloadFailed(FiresideError):
     code = "download_failed"
+
+
+class SearchFailed(DownloadFailed):
+    code = "search_failed"
 
 
 class StoreError(FiresideError):
@@ -204,6 +226,14 @@ class EngineCrashed(EngineError):
 
 class EngineOutOfMemory(EngineCrashed):
     code = "engine_out_of_memory"
+
+
+class RemoteUnavailable(EngineError):
+    code = "remote_unavailable"
+
+
+class RemoteRefused(EngineError):
+    code = "remote_refused"
 
 
 class ServerUnavailable(FiresideError):

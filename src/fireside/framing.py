@@ -33,11 +33,18 @@ class Layout(msgspec.Struct, frozen=True):
         return {Role.USER: self.me, Role.ASSISTANT: self.you, Role.SYSTEM: "System"}[role]
 
 
-def layout_of(defaults: Defaults) -> Layout:
-    """Return the layout with the names' defaults filled in."""
+def layout_of(defaults: Defaults, *, has_template: bool = True) -> Layout:
+    """Return the layout with what was left open filled in.
+
+    Where nobody asked for a format, a model without a chat template goes on with a transcript.
+
+    >>> layout_of(Defaults(), has_template=False).format.value
+    'transcript'
+    """
+    usual = PromptFormat.CHAT if has_template else PromptFormat.TRANSCRIPT
     return Layout(
         defaults.system or None,
-        defaults.format or PromptFormat.CHAT,
+        defaults.format or usual,
         defaults.me or "User",
         defaults.you or "Assistant",
         defaults.reasoning,
@@ -93,10 +100,9 @@ class Framing:
         return tuple(ids)
 
     async def beginning(self, roles: Sequence[Role], contents: Sequence[Ids]) -> Ids:
-        """Return what a later prompt begins with: these messages, up to the last one's last word."""
-        laid = await self.lay([*roles, Role.USER], contents)
-        whole = [frame for frame in laid.frames if frame.index is not None][:-1]
-        return await self.join(msgspec.structs.replace(laid, frames=tuple(whole)))
+        """Return what the next prompt begins with: these messages, and the frame before its question."""
+        laid = await self.lay([*roles, Role.USER], [*contents, ()])
+        return await self.join(msgspec.structs.replace(laid, frames=laid.frames[:-1]))
 
     async def content(self, role: Role, text: str) -> Ids:
         """Return what somebody said as ids: people's text, never control tokens."""

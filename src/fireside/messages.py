@@ -44,7 +44,15 @@ class FilePart(Value, tag_field="type", tag="file", frozen=True):
     text: str
 
 
-Part = TextPart | ReasoningPart | FilePart
+class ImagePart(Value, tag_field="type", tag="image", frozen=True):
+    """A picture: a model that sees is given it, and every other its name."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=200)]
+    data: str
+    """PNG, JPEG or GIF, as base64"""
+
+
+Part = TextPart | ReasoningPart | FilePart | ImagePart
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -62,11 +70,18 @@ class Message(msgspec.Struct, frozen=True):
     def prompt_text(self) -> str:
         """What a model is given for this message: attached files first, then the words.
 
+        Of pictures it is told the names; one that sees is shown them, too.
+
         >>> Message(Role.USER, (FilePart("a.txt", "one"), TextPart("Why?"))).prompt_text
         'a.txt:\\n\\none\\n\\nWhy?'
         """
         files = [f"{part.name}:\n\n{part.text}" for part in self.parts if isinstance(part, FilePart)]
-        return "\n\n".join([*files, self.text] if self.text else files)
+        pictures = [f"[picture: {part.name}]" for part in self.pictures]
+        return "\n\n".join([*pictures, *files, *([self.text] if self.text else [])])
+
+    @property
+    def pictures(self) -> tuple[ImagePart, ...]:
+        return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
 
 def said(role: Role, text: str) -> Message:
@@ -176,5 +191,8 @@ class Receipt(msgspec.Struct, frozen=True):
     reason: str | None = None
     memories: tuple[str, ...] = ()
 
+
+Place = Literal["here", "elsewhere"]
+"""where a model computes, so where what is said goes: this machine, or another one"""
 
 FinishReason = Literal["stop", "length", "repetition", "stopped", "error"]

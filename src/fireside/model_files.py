@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from fireside.cards import ModelCard
 from fireside.chat import Emit
 from fireside.engines.protocol import ModelFile
 from fireside.events import Progress
-from fireside.models.library import Library
+from fireside.models.library import Library, Weights
 from fireside.models.sources import PullProgress
 from fireside.settings import Settings
 
@@ -32,21 +33,33 @@ class ModelFiles:
         card = self._library.card(reference)
         return self._file(card.reference) if card.installed else None
 
+    def window(self, model: Weights | ModelCard, wanted: int | None = None) -> int:
+        """Return how many tokens of a conversation the model is given: elsewhere it takes no memory here.
+
+        What is `wanted` of this very model goes before the settings.
+        """
+        limit = model.context_length or DEFAULT_CONTEXT
+        usual = limit if model.engine == "remote" else DEFAULT_CONTEXT
+        return min(wanted or self._settings.context_length or usual, limit)
+
     def _file(self, reference: str) -> ModelFile:
         weights = self._library.weights(reference)
-        limit = weights.context_length or DEFAULT_CONTEXT
-        wanted = self._settings.context_length or DEFAULT_CONTEXT
+        context = self.window(weights, weights.wanted_context_length)
         return ModelFile(
-            reference=reference,
+            reference=weights.reference,
             path=weights.path,
             identity=weights.identity,
-            context_length=min(wanted, limit),
+            context_length=context,
             has_template=weights.has_template,
             pooling=weights.pooling,
-            cache_token_bytes=weights.dimensions.cache_token_bytes,
+            cache_token_bytes=weights.dimensions.cache_bytes(context) // context,
             batch_token_bytes=weights.dimensions.batch_token_bytes,
             engine=weights.engine,
             size_bytes=weights.size_bytes,
+            adapters=weights.adapters,
+            projector=weights.projector,
+            idle_s=weights.idle_s,
+            allowed_code=weights.allowed_code,
         )
 
 

@@ -41,6 +41,25 @@ class Prediction(msgspec.Struct, frozen=True):
     """of the model, that fits into the graphics processor's memory; None where none computes"""
 
 
+class Fit(msgspec.Struct, frozen=True):
+    """Whether a model fits, in numbers and in words."""
+
+    reference: str
+    name: str
+    installed: bool
+    prediction: Prediction
+    words: str
+    """in English"""
+
+
+class Fits(msgspec.Struct, frozen=True):
+    fits: tuple[Fit, ...]
+    is_measured: bool
+    """whether this machine was: until then everything is estimated"""
+    was_busy: bool = False
+    """whether other programs kept it busy meanwhile; it is measured anew when it is quiet"""
+
+
 def plain(text: str, **values: object) -> str:
     return text.format(**values)
 

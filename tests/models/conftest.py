@@ -12,7 +12,9 @@ import made_gguf
 from fireside.models.library import Library
 from fireside.models.shelf import ShelfModel
 from fireside.models.sources.pypi import PypiSource
+from hub_server import TestHub, hub_server
 from index_server import Index, index_server, shelf_model, wheel_of
+from tiny_hub import GGUF, tiny_repo
 
 PAYLOAD = made_gguf.gguf(weights=bytes(range(256)) * 16_384)
 
@@ -45,6 +47,13 @@ def tiny(payload: bytes, wheel: bytes) -> ShelfModel:
 def index(wheel: bytes, environ: dict[str, str]) -> Iterator[Index]:
     with index_server(Index(wheel)) as running:
         environ["PIP_INDEX_URL"] = running.simple
+        yield running
+
+
+@pytest.fixture
+def hub(environ: dict[str, str]) -> Iterator[TestHub]:
+    with hub_server(TestHub({GGUF: tiny_repo()})) as running:
+        environ |= {"HF_ENDPOINT": running.url, "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
         yield running
 
 

@@ -85,6 +85,15 @@ def test_an_embedding_folder_says_so(tmp_path: Path) -> None:
     )
 
 
+def test_code_that_writes_is_told_by_its_role(tmp_path: Path) -> None:
+    told = {"model_type": "chatglm", "architectures": ["ChatGLMModel"]}
+    brought = {"auto_map": {"AutoModelForCausalLM": "modeling_chatglm.ChatGLMForConditionalGeneration"}}
+    assert card_of(write_folder(tmp_path / "glm", config_json=told | brought)).purpose == "chat"
+    assert card_of(write_folder(tmp_path / "other", config_json=told)).purpose == "embedding"
+    ranks = BERT | {"architectures": ["BertForSequenceClassification"]}
+    assert card_of(write_folder(tmp_path / "rank", config_json=ranks)).purpose == "ranking"
+
+
 def test_what_makers_recommend_is_on_the_card(tmp_path: Path) -> None:
     told = {"do_sample": True, "temperature": 0.6, "top_p": 0.95, "top_k": 20, "repetition_penalty": -4}
     sampling = card_of(write_folder(tmp_path / "model", generation_config_json=told)).defaults.sampling

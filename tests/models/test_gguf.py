@@ -28,7 +28,7 @@ def test_a_small_file_says_what_it_is(tmp_path: Path) -> None:
     header = read(tmp_path, SOUND)
     assert header.architecture == "llama"
     assert header.name == "Tiny"
-    assert header.elements == 32 * 4 + 8
+    assert header.parameters == header.elements == 32 * 4 + 8
     assert header.quantization == "Q4_1"
     assert header.context_length == 2048
     assert header.licence == "apache-2.0"
@@ -40,7 +40,7 @@ def test_a_small_file_says_what_it_is(tmp_path: Path) -> None:
 def test_the_first_model_says_what_it_is(smollm2: Path) -> None:
     header = read_header(smollm2)
     assert header.architecture == "llama"
-    assert header.elements == 134_515_008
+    assert header.parameters == 134_515_008
     assert header.context_length == 8192
     assert header.vocabulary == 49152
     assert header.has_template

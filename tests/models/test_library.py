@@ -85,13 +85,6 @@ async def test_a_mistyped_file_offers_its_neighbours(library: Library, tmp_path:
         assert missing.value.hint == f"did you mean file:{tmp_path}/falcon.gguf?"
 
 
-async def test_the_hub_is_not_there_yet_and_says_what_is(library: Library) -> None:
-    with pytest.raises(ModelNotFound, match="yet") as missing:
-        await library.ensure("hf:Qwen/Qwen3-4B-GGUF:Q4_K_M")
-    assert "file:" in (missing.value.hint or "")
-    assert "pypi:" in (missing.value.hint or "")
-
-
 async def test_a_bad_reference_is_one_everywhere(library: Library) -> None:
     for ask in (library.card, library.weights, library.remove):
         with pytest.raises(BadReference):

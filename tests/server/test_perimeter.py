@@ -82,7 +82,16 @@ async def test_routes_of_the_owner_need_the_token(api: httpx.AsyncClient) -> Non
     assert refused.status_code == 403
 
 
-@pytest.mark.parametrize("reference", ["file:/etc/passwd", "/etc/passwd", "/etc/no-such-file"])
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "file:/etc/passwd",
+        "/etc/passwd",
+        "/etc/no-such-file",
+        f"https://192.0.2.9/x.gguf#sha256={'0' * 64}",
+        f"HTTPS://127.0.0.1/x.gguf#sha256={'0' * 64}",
+    ],
+)
 async def test_only_the_owner_names_files_as_models(api: httpx.AsyncClient, reference: str) -> None:
     chat = (await api.post("/fireside/v1/conversations", json={})).json()["id"]
     asked = [

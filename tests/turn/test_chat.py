@@ -106,12 +106,16 @@ async def test_a_long_conversation_is_not_tokenised_as_a_whole(make_talk: MakeTa
     assert len(talk.engine.tokenized) < 40
 
 
-async def test_a_model_without_a_template_is_refused_in_chat_format_only(make_talk: MakeTalk) -> None:
+async def test_a_model_without_a_template_goes_on_with_a_transcript_unless_a_chat_is_insisted_on(
+    make_talk: MakeTalk,
+) -> None:
     talk = make_talk([" Hello."], has_template=False)
-    refused = await talk.ask("Hi")
+    assert (await talk.ask("Hi")).text == "Hello."
+    assert talk.engine.asked[-1].text.endswith("User: Hi\nAssistant:")
+    assert (await talk.ask("Hi", format=PromptFormat.TRANSCRIPT)).text == "Hello."
+    refused = await talk.ask("Hi", format=PromptFormat.CHAT)
     assert refused.failure
     assert refused.failure.code == "no_template"
-    assert (await talk.ask("Hi", format=PromptFormat.TRANSCRIPT)).text == "Hello."
 
 
 async def test_max_tokens_end_a_reply_as_length(make_talk: MakeTalk) -> None:
@@ -201,3 +205,13 @@ async def test_reasoning_is_kept_apart_and_said_to_be_left_out(make_talk: MakeTa
     assert receipt
     assert "reasoning" in (receipt.reason or "")
     assert "Hm." not in talk.engine.asked[1].text
+
+
+async def test_an_engine_that_does_not_tell_what_it_found_leaves_that_open(make_talk: MakeTalk) -> None:
+    talk = make_talk(["Fine."])
+    talk.engine._tells_cached = False
+    await talk.ask("Hello")
+    reply = await talk.ask("And?")
+    assert reply.usage
+    assert reply.usage.cached_tokens is None
+    assert msgspec.json.decode(msgspec.json.encode(reply.usage))["cached_tokens"] is None

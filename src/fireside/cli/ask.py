@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import aclosing
+from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 import click
@@ -17,6 +18,7 @@ from fireside.cli.running import run
 from fireside.cli.visible import visible
 from fireside.errors import BadRequest, EmptyMessage, FiresideError, TooLarge
 from fireside.events import Event, Progress, Text
+from fireside.messages import Part, TextPart
 
 if TYPE_CHECKING:
     from fireside.cli.chat.render import ReplyView
@@ -30,18 +32,32 @@ MESSAGE_BYTES = 4_000_000
 
 @click.command("ask", help=_("Ask one question and print the reply; standard input is added to it."))
 @click.argument("words", metavar="[TEXT]…", nargs=-1)
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help=_("A text file or a picture that goes with the question; may be repeated."),
+)
 @with_chat_flags
-def ask(words: Sequence[str], options: ChatOptions) -> None:
-    text = question(words, None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer)
-    failure = run(lambda client: _ask(client, text, options))
+def ask(words: Sequence[str], files: Sequence[Path], options: ChatOptions) -> None:
+    from fireside.cli.attaching import read_part
+
+    parts: list[Part] = [read_part(path.expanduser()) for path in files]
+    given = None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer
+    text = question(words, given, needed=not parts)
+    said = [*parts, *([TextPart(text)] if text else [])] if parts else text
+    failure = run(lambda client: _ask(client, said, options))
     if failure is not None:
         raise failure
 
 
-def question(words: Sequence[str], stdin: IO[bytes] | None) -> str:
+def question(words: Sequence[str], stdin: IO[bytes] | None, *, needed: bool = True) -> str:
     """Return what is asked: the words, a blank line, and what stands on standard input.
 
-    EmptyMessage when both are empty, BadRequest for what isn't UTF-8, TooLarge above MESSAGE_BYTES.
+    EmptyMessage when words are `needed` and both are empty, BadRequest for what isn't UTF-8, TooLarge above
+    MESSAGE_BYTES.
     """
     given = stdin.read(MESSAGE_BYTES + 1) if stdin is not None else b""
     said = " ".join(words)
@@ -62,7 +78,7 @@ def question(words: Sequence[str], stdin: IO[bytes] | None) -> str:
             hint=_("convert it first, for example with `iconv -f latin1 -t utf-8`; nothing was sent"),
         ) from error
     text = "\n\n".join(part for part in (said, piped) if part.strip())
-    if not text:
+    if needed and not text:
         raise EmptyMessage(_("nothing was asked"), hint=_("for example: fireside ask 'Why is the sky blue?'"))
     return text
 
@@ -80,13 +96,13 @@ async def chat_of(client: AsyncClient, options: ChatOptions) -> AsyncChat:
     return AsyncChat.over(client, options.defaults, conversation=conversation, temporary=options.temporary)
 
 
-async def _ask(client: AsyncClient, text: str, options: ChatOptions) -> FiresideError | None:
+async def _ask(client: AsyncClient, said: str | Sequence[Part], options: ChatOptions) -> FiresideError | None:
     """Print the reply; return the error that ended it, so that it stands below what was said."""
     chat = await chat_of(client, options)
     shown = _Shown(client, options)
     failure: FiresideError | None = None
     try:
-        async with aclosing(chat.events(text)) as events:
+        async with aclosing(chat.events(said)) as events:
             async for event in events:
                 await shown.show(event)
     except FiresideError as error:
@@ -158,10 +174,12 @@ class _Shown:
 
     async def _introduce(self) -> None:
         """Say what is going to be fetched before it is: name, licence, size, origin."""
+        from fireside.cli.models_fit import fit_of
         from fireside.cli.output import introduce
 
         model = self._options.defaults.model or (await self._client.status()).default_model
-        introduce(await self._client.model(model))
+        card = await self._client.model(model)
+        introduce(card, await fit_of(self._client, card))
 
     def _clear(self) -> None:
         if self._waiting is not None:

@@ -18,8 +18,13 @@ def confirm(question: str, *, yes: bool) -> None:
         return
     if sys.stdin is None or not sys.stdin.isatty():
         raise BadRequest(_("nobody is there to be asked: {question}", question=question), hint="--yes")
-    sys.stderr.write(f"{question} [y/N] ")
-    sys.stderr.flush()
-    if sys.stdin.readline().strip().casefold() not in _YES:
+    if not agrees(question):
         sys.stderr.write(_("nothing was changed") + "\n")
         raise click.exceptions.Exit(1)
+
+
+def agrees(question: str) -> bool:
+    """Return whether the person in front of the terminal says yes."""
+    sys.stderr.write(f"{question} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().casefold() in _YES

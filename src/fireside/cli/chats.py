@@ -117,7 +117,7 @@ async def _tree(client: AsyncClient, which: str) -> Tree:
 def _print_branch(tree: Tree) -> None:
     from fireside.cli.output import moment, say
     from fireside.conversations import ReplyStatus
-    from fireside.messages import FilePart, Role
+    from fireside.messages import FilePart, ImagePart, Role
 
     defaults = tree.conversation.defaults
     names = {Role.USER: defaults.me or _("you"), Role.SYSTEM: _("system")}
@@ -131,7 +131,7 @@ def _print_branch(tree: Tree) -> None:
     say(f"{tree.conversation.title}\n{moment(tree.conversation.created_at)} · {tree.conversation.id}")
     for message in tree.branch():
         name = names.get(message.role) or defaults.you or message.model or _("model")
-        files = [f"[{part.name}]" for part in message.parts if isinstance(part, FilePart)]
+        files = [f"[{part.name}]" for part in message.parts if isinstance(part, FilePart | ImagePart)]
         state = states.get(message.status, "")
         say("\n" + "\n".join([f"{name}:{state}", *files, message.text]))
 

@@ -32,6 +32,7 @@ COMMANDS: Commands = {
     "open": ("fireside.cli.server:open_page", _("Open the page in a browser.")),
     "serve": ("fireside.cli.server:serve", _("Run the server until it is stopped.")),
     "status": ("fireside.cli.server:status", _("Show address, model, memory and where the data lies.")),
+    "doctor": ("fireside.cli.doctor:doctor", _("Look at everything that Fireside needs, and mend it.")),
     "stop": ("fireside.cli.server:stop", _("Stop the server, once running replies have ended.")),
     "backup": ("fireside.cli.server:backup", _("Write everything that was said into one file.")),
     "restore": ("fireside.cli.server:restore", _("Put a backup in the place of the conversations.")),

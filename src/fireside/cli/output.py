@@ -128,11 +128,15 @@ def tell_error(error: FiresideError) -> None:
     sys.stderr.write("\n".join([*lines, ""]))
 
 
-def introduce(card: ModelCard) -> None:
-    """Say on standard error what is about to be fetched."""
+def introduce(card: ModelCard, fit: str | None) -> None:
+    """Say on standard error what is about to be fetched, and how it will run here."""
     from fireside.cli.chat.waiting import introduced
 
     sys.stderr.write(visible_line(_("fetching {model}", model=introduced(card))) + "\n")
+    if card.terms:
+        sys.stderr.write(visible_line(_("its terms: {terms}", terms=card.terms)) + "\n")
+    if fit:
+        sys.stderr.write(visible_line(_("on this machine: {fit}", fit=fit)) + "\n")
     sys.stderr.flush()
 
 

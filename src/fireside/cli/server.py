@@ -96,6 +96,7 @@ async def _status() -> ServerStatus:
 
 def _print_status(found: ServerStatus) -> None:
     from fireside.cli.output import print_fields, say, size
+    from fireside.cli.whereabouts import elsewhere
 
     whose = _("started by a command") if found.started_by == "command" else _("started by `fireside serve`")
     counts = [
@@ -114,7 +115,7 @@ def _print_status(found: ServerStatus) -> None:
             (_("server"), f"Fireside {found.version}, {whose}, " + _("process {pid}", pid=found.pid)),
             (_("up for"), _duration(found.uptime_s)),
             (_("memory"), memory),
-            (_("model"), found.default_model),
+            (_("model"), " · ".join(filter(None, (found.default_model, elsewhere(found.default_model))))),
             (_("kept"), ", ".join(count for count in counts if count)),
             (_("folder"), found.home),
             (_("database"), f"{found.database} ({size(found.database_bytes)})"),
@@ -123,7 +124,8 @@ def _print_status(found: ServerStatus) -> None:
     )
     for engine in found.engines:
         words = _("context {count:,} tokens", count=engine.context_length)
-        say(f"\n{_('loaded')}: {engine.model} · {engine.engine} · {engine.device} · {words}")
+        where = elsewhere(engine.model) or engine.device
+        say(f"\n{_('loaded')}: {engine.model} · {engine.engine} · {where} · {words}")
         for notice in engine.notices:
             say(f"! {notice}")
 

@@ -14,7 +14,7 @@ from fireside.client.routes import AsyncClient, connected
 from fireside.conversations import ReplyRecord, StoredMessage
 from fireside.errors import Conflict, FiresideError, from_code
 from fireside.events import Event, Failed, Finished, Text
-from fireside.messages import Defaults, Role
+from fireside.messages import Defaults, Part, Role
 
 
 class SamplingArguments(TypedDict, total=False):
@@ -120,13 +120,13 @@ class AsyncChat:
                 if isinstance(event, Text):
                     yield event.text
 
-    async def events(self, text: str) -> AsyncGenerator[Event, None]:
-        """Yield everything that happens while `text` is answered, as `fireside.events`; else like `ask`."""
+    async def events(self, said: str | Sequence[Part]) -> AsyncGenerator[Event, None]:
+        """Yield everything that happens while it is answered, as `fireside.events`; else like `ask`."""
         client = await self._connected()
         if self._conversation_id is None:
             created = await client.create_conversation(defaults=self._defaults, temporary=self._temporary)
             self._conversation_id = created.id
-        sent = await client.send(self._conversation_id, text, turn=self._turn)
+        sent = await client.send(self._conversation_id, said, turn=self._turn)
         async with aclosing(self._watch(client, sent.reply.id)) as events:
             async for event in events:
                 yield event

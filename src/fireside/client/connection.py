@@ -197,16 +197,21 @@ def _http_client(runtime: Runtime) -> httpx.AsyncClient:
     )
 
 
-def _written(query: Mapping[str, object] | None) -> dict[str, str]:
-    """Return the query without what is None, with true and false as JSON writes them.
+def _written(query: Mapping[str, object] | None) -> dict[str, str | list[str]]:
+    """Return the query without what is None, true and false as JSON writes them; a list repeats its name.
 
-    >>> _written({"limit": 5, "cursor": None, "trash": True})
-    {'limit': '5', 'trash': 'true'}
+    >>> _written({"limit": 5, "cursor": None, "trash": True, "reference": ["a", "b"]})
+    {'limit': '5', 'trash': 'true', 'reference': ['a', 'b']}
     """
     given = {key: value for key, value in (query or {}).items() if value is not None}
     return {
-        key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in given.items()
+        key: [str(item) for item in value] if isinstance(value, list) else _as_text(value)
+        for key, value in given.items()
     }
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _refusal(status: int, body: bytes) -> FiresideError:

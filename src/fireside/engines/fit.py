@@ -6,7 +6,7 @@ from fireside.engines import machine
 from fireside.engines.llamacpp_child import CPU_BATCH
 from fireside.engines.protocol import ModelFile
 from fireside.errors import NotEnoughMemory
-from fireside.footprint import Need, need
+from fireside.footprint import TORCH_BYTES, Need, need
 
 SPARE_BYTES = 512 * 2**20
 """for what was read before, which the engine keeps beside its slots, and for everybody else"""
@@ -14,6 +14,8 @@ SPARE_BYTES = 512 * 2**20
 
 def need_of(model: ModelFile, slots: int) -> Need | None:
     """Return what `model` takes with `slots` conversations at once; None where its file can't be read."""
+    if model.engine == "transformers":
+        return _need_with_torch(model)
     try:
         weights = model.size_bytes or model.path.stat().st_size
     except OSError:
@@ -30,12 +32,27 @@ def need_of(model: ModelFile, slots: int) -> Need | None:
     )
 
 
-def memory_allows(model: ModelFile, slots: int) -> bool:
-    """Return whether `model` fits beside what is loaded; where nobody tells, it doesn't."""
+def _need_with_torch(model: ModelFile) -> Need | None:
+    """Weights and states have 16 bits, or 32 where the processor is slow with fewer; one slot."""
+    if not model.size_bytes:
+        return None
+    widths = 1 if machine.multiplies_bfloat16() else 2
+    return Need(
+        weights=model.size_bytes * widths,
+        context=model.cache_token_bytes * model.context_length * widths,
+        rest=TORCH_BYTES,
+    )
+
+
+def memory_allows(model: ModelFile, slots: int, reserved_bytes: int = 0) -> bool:
+    """Return whether `model` fits beside what is loaded; where nobody tells, it doesn't.
+
+    Of what is available, `reserved_bytes` are promised to others.
+    """
     available, needed = machine.available_bytes(), need_of(model, slots)
     if needed is None or available is None:
         return False
-    return available > needed.total * 1.1 + SPARE_BYTES
+    return available - reserved_bytes > needed.total * 1.1 + SPARE_BYTES
 
 
 def refuse_what_never_fits(model: ModelFile, slots: int, held_bytes: int) -> None:
@@ -50,12 +67,13 @@ def refuse_what_never_fits(model: ModelFile, slots: int, held_bytes: int) -> Non
     if needed.total > had:
         smaller = "set a smaller `context_length` or fewer `slots`"
         other = "close other programs, or choose a smaller model or quantization"
+        weights, context = gigabytes(needed.weights), gigabytes(needed.context)
         raise NotEnoughMemory(
-            f"{model.reference} needs about {_gb(needed.total)} of memory: {_gb(needed.weights)} for weights"
-            f", {_gb(needed.context)} for {slots} × {model.context_length:,} tokens; {_gb(had)} can be had",
+            f"{model.reference} needs about {gigabytes(needed.total)} of memory: {weights} for weights"
+            f", {context} for {slots} × {model.context_length:,} tokens; {gigabytes(had)} can be had",
             hint=f"{smaller}, {other}" if needed.context * 4 > needed.total else other,
         )
 
 
-def _gb(size_bytes: int) -> str:
+def gigabytes(size_bytes: int) -> str:
     return f"{size_bytes / 1e9:.1f} GB"

@@ -5,8 +5,8 @@
 
 A lease waits for its turn, loads the model on first use and keeps it loaded; leaving the block is the
 only way to give the place back. An engine has as many places as slots. A model that nobody has used for
-a while is unloaded, and so is the one that was unused longest when another needs its place. Where all
-are in use, one takes no newcomers until whoever waits for another model has had its turn.
+a while is unloaded, and so is the one that is missed least when another needs its memory (`room.py`). Where
+all are in use, one takes no newcomers until whoever waits for another model has had its turn.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from fireside.cards import EngineStatus
-from fireside.engines import machine
 from fireside.engines.crashes import Crashes, EngineCounts
 from fireside.engines.fit import memory_allows, refuse_what_never_fits
 from fireside.engines.loaded import Loaded, key_of
 from fireside.engines.places import Key, Line, Promise, Queue, Ticket, Waiting
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine
+from fireside.engines.room import Fits, Refuse, Room
 from fireside.engines.spare import SpareUse
 from fireside.errors import EngineCrashed, EngineUnavailable
 from fireside.settings import Settings
@@ -43,24 +43,21 @@ class _Asked:
 
 
 class Engines:
-    """The pool. `start` loads a model; `max_loaded` engines may live at once, memory permitting."""
+    """The pool. `start` loads a model; as many engines live at once as have room."""
 
     def __init__(
         self,
         start: StartEngine,
         settings: Settings,
         *,
-        max_loaded: int = 2,
-        fits: Callable[[ModelFile, int], bool] = memory_allows,
-        refuse: Callable[[ModelFile, int, int], None] = refuse_what_never_fits,
+        fits: Fits = memory_allows,
+        refuse: Refuse = refuse_what_never_fits,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._start = start
         self._settings = settings
-        self._max_loaded = max_loaded
-        self._fits = fits
-        self._refuse = refuse
+        self._room = Room(settings.memory_budget, settings.slots, fits=fits, refuse=refuse)
         self._sleep = sleep
         self._clock = clock
         self._queue = Queue(settings.queue_length, settings.queue_length_each, settings.slots)
@@ -218,6 +215,7 @@ class Engines:
             self._queue.left(ticket)
             if not asked.given.cancelled():
                 loaded.rest()
+                loaded.stay(asked.model)
                 loaded.users += 1
                 asked.since = self._clock()
                 asked.given.set_result(loaded)
@@ -280,7 +278,8 @@ class Engines:
 
     async def _load(self, loaded: Loaded) -> None:
         try:
-            await self._make_room(loaded)
+            if loaded.model.engine != "remote":  # it takes no memory here
+                await self._make_room(loaded)
             await self._wait_after_crashes(loaded.model)
             self._starts += 1
             loaded.engine = await self._start(
@@ -306,40 +305,30 @@ class Engines:
 
     async def _make_room(self, loaded: Loaded) -> None:
         """Wait until `loaded` may take memory; whoever asked for room first gets it first."""
-        loaded.needs_room = self._making_room.locked() or not self._has_room(loaded.model)
+        loaded.needs_room = self._making_room.locked() or not self._room.has(loaded.model, self._placed)
         self._go_on()
         async with self._making_room:
             self._next = loaded
             try:
-                self._refuse(loaded.model, self._settings.slots, self._held_bytes())
-                while not self._has_room(loaded.model):
-                    self._clear_one()
+                self._room.check(loaded.model, self._placed)
+                while not self._room.has(loaded.model, self._placed):
+                    self._clear_one(loaded.model)
                     await self._changed.wait()
                 if not self._placed:
-                    self._refuse(loaded.model, self._settings.slots, 0)
+                    self._room.check(loaded.model, ())
                 self._placed.add(loaded)
             finally:
                 self._next = self._leaving = None
                 loaded.needs_room = False
         self._go_on()
 
-    def _has_room(self, model: ModelFile) -> bool:
-        if not self._placed:
-            return True
-        return len(self._placed) < self._max_loaded and self._fits(model, self._settings.slots)
-
-    def _held_bytes(self) -> int:
-        pids = [loaded.engine.info.pid for loaded in self._placed if loaded.engine]
-        return sum(machine.resident_bytes(pid) or 0 for pid in pids if pid is not None)
-
-    def _clear_one(self) -> None:
-        """End the idle engine that was unused longest; where none is, one takes no newcomers."""
+    def _clear_one(self, model: ModelFile) -> None:
+        """End the idle engine that is missed least; where none is idle, one takes no newcomers."""
         if any(self._wanted.get(loaded.key) is not loaded for loaded in self._placed):
             return  # one ends already
         ready = [loaded for loaded in self._placed if loaded.engine]
-        idle = [loaded for loaded in ready if not loaded.users]
-        if idle:
-            self._remove(min(idle, key=lambda loaded: loaded.unused_since))
+        if idle := self._room.first_to_go(model, self._placed):
+            self._remove(idle)
         elif ready and self._leaving not in ready:
             self._leaving = min(ready, key=lambda loaded: loaded.users)
 

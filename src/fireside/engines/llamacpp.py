@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
-import importlib.metadata
-import os
 import re
 import secrets
-import sys
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
+from fireside.engines.llamacpp_builds import build_today, command_of
 from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
-from fireside.engines.llamacpp_native import build_of
+from fireside.engines.llamacpp_pictures import Pictures
 from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_slots import SlotKeeper, state_key
 from fireside.engines.llamacpp_stream import Use
@@ -42,17 +38,14 @@ from fireside.errors import (
     BadRequest,
     EngineCrashed,
     EngineError,
-    EngineUnavailable,
     FiresideError,
     ModelDamaged,
     NoTemplate,
 )
 from fireside.messages import Message, Sampling
+from fireside.pictures import Picture
 from fireside.settings import Settings
 
-COMMAND = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_child")
-NATIVE = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_native")
-"""with the path of a server of its own behind it"""
 PATIENCE_S = 60.0
 READ_TOGETHER = 1
 """Where more tokens than this are unread, the prompt's last one is read alone: several at once are
@@ -79,9 +72,15 @@ class _Abilities(msgspec.Struct):
     supports_tools: bool = False
 
 
+class _Modalities(msgspec.Struct, frozen=True):
+    vision: bool = False
+
+
 class _Properties(msgspec.Struct):
     chat_template_caps: _Abilities
     chat_template: str = ""
+    modalities: _Modalities = _Modalities()
+    media_marker: str = ""
 
 
 class _Rendered(msgspec.Struct):
@@ -94,17 +93,7 @@ class _Tokens(msgspec.Struct):
 
 def key_today(model: ModelFile, settings: Settings) -> str:
     """Return the key that states of `model` have which an engine would save now."""
-    try:
-        build = build_of(Path(settings.llama_server)) if settings.llama_server else _prebuilt()
-    except OSError:
-        build = "none: it is gone"
-    return state_key(model, settings, build)
-
-
-@functools.cache
-def _prebuilt() -> str:
-    """As the child tells it, without importing the library here."""
-    return f"xllamacpp {importlib.metadata.version('xllamacpp')}"
+    return state_key(model, settings, build_today(settings))
 
 
 async def start(
@@ -123,10 +112,11 @@ async def start(
     """
     began = time.monotonic()
     task = _task(model, settings, vault)
-    if command is None:
-        command = (*NATIVE, _own_server(settings.llama_server)) if settings.llama_server else COMMAND
     child = await Child.start(
-        command, machine.child_environment(), first_line=msgspec.json.encode(task) + b"\n", secret=task.key
+        command or command_of(settings),
+        machine.child_environment(),
+        first_line=msgspec.json.encode(task) + b"\n",
+        secret=task.key,
     )
     try:
         prepared, listening = await _hear(child, model, patience_s, progress)
@@ -138,16 +128,6 @@ async def start(
     if progress:
         progress(1.0)
     return engine
-
-
-def _own_server(named: str) -> str:
-    path = Path(named).expanduser().absolute()
-    if not os.access(path, os.X_OK) or not path.is_file():
-        raise EngineUnavailable(
-            f"{path} is no program that can be run",
-            hint="correct `llama_server` in the settings, or leave it out",
-        )
-    return str(path)
 
 
 def _task(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
@@ -162,6 +142,8 @@ def _task(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
         prompt_threads=settings.prompt_threads or cores,
         prompt_cache_mib=0 if model.pooling else PROMPT_CACHE_MIB,
         pooling=model.pooling,
+        adapters=tuple((str(one.path.absolute()), one.scale) for one in model.adapters),
+        projector=str(model.projector.absolute()) if model.projector else None,
         slot_save_path=str(vault.folder.absolute()) if vault and vault.enabled else None,
     )
 
@@ -198,6 +180,7 @@ class LlamaCppEngine:
         self._slots: SlotKeeper | None = None
         self._spelled: dict[tuple[str, int, int], tuple[int, ...]] = {}
         self._closed = self._crashed = False
+        self._pictures = Pictures(wire.ask, wire.relay, self.tokenize, self.bos)
 
     async def introduce(
         self,
@@ -226,10 +209,12 @@ class LlamaCppEngine:
             load_ms=(time.monotonic() - began) * 1000,
             pid=self._child.pid,
             notices=_notices(device),
+            sees=known.modalities.vision,
             takes_tools=model.has_template and known.chat_template_caps.supports_tools,
             reasons=model.has_template and bool(_REASONING.search(known.chat_template)),
             cuttable=not any(_UNCUTTABLE.search(line) for line in words),
         )
+        self._pictures.marker = known.media_marker
         self._slots = SlotKeeper(
             self._wire.ask_about_slots,
             Slots(len(slots), cuttable=self._info.cuttable),
@@ -299,7 +284,7 @@ class LlamaCppEngine:
             unread = self._keeper.unread(prompt) if use.slot is None else len(prompt) - use.read
             if max_tokens == 0 or unread > READ_TOGETHER:
                 to_read = prompt if max_tokens == 0 else prompt[:-1]
-                asked = _completion(to_read, sampling, 0, use.slot)
+                asked = _completion(await self._pictures.written(to_read), sampling, 0, use.slot)
                 async with aclosing(self._wire.stream(asked, use.pieces)) as events:
                     async for event in events:
                         if isinstance(event, Reading):
@@ -308,13 +293,16 @@ class LlamaCppEngine:
             if max_tokens == 0:
                 yield Ended("length", len(prompt), use.pieces.cached, 0)
                 return
-            asked = _completion(prompt, sampling, max_tokens, use.slot)
+            asked = _completion(await self._pictures.written(prompt), sampling, max_tokens, use.slot)
             async with aclosing(self._wire.stream(asked, use.go_on())) as events:
                 async for event in events:
                     use.count(event)
                     yield event
         finally:
             self._keeper.give_back(use.slot, use.ids, taken.origin)
+
+    async def look(self, picture: Picture) -> tuple[int, ...]:
+        return await self._pictures.look(picture)
 
     async def relay(self, path: str, body: bytes) -> AsyncGenerator[bytes, None]:
         takes_slot = not path.endswith("/input_tokens")
@@ -365,7 +353,7 @@ class LlamaCppEngine:
             await self._slots.settled()
 
 
-def _completion(prompt: Sequence[int], sampling: Sampling, max_tokens: int, slot: int | None) -> bytes:
+def _completion(prompt: object, sampling: Sampling, max_tokens: int, slot: int | None) -> bytes:
     """Return the request. What `sampling` leaves open is the engine's choice."""
     chosen = {name: value for name, value in msgspec.structs.asdict(sampling).items() if value is not None}
     for not_ours in ("stop", "max_tokens"):

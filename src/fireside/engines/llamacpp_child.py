@@ -40,6 +40,10 @@ class Task(msgspec.Struct, frozen=True):
     """the folder for the states of slots; nothing is saved without one"""
     flash_attention: bool = False
     """on the CPU; on graphics processors it is the engine's choice"""
+    adapters: tuple[tuple[str, float], ...] = ()
+    """the files of LoRA adapters, and how much of each is added"""
+    projector: str | None = None
+    """the file that turns pictures into what the model reads"""
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
@@ -118,6 +122,10 @@ def _graphics(xllamacpp: Any) -> tuple[str, ...]:
 def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     params = xllamacpp.CommonParams()
     params.model.path = task.path
+    params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(path, scale) for path, scale in task.adapters]
+    if task.projector:
+        params.mmproj.path = task.projector
+        params.mmproj_use_gpu = has_graphics
     params.hostnames = ["127.0.0.1"]
     params.port = 0
     params.api_keys = [task.key]

@@ -16,7 +16,7 @@ async def refusal(child: Child, model: ModelFile, refused: Refused) -> EngineErr
     """Return the error for what the child said before it left."""
     crash = await child.death()
     if refused.what == "library":
-        return _missing_library(refused.text)
+        return missing_library(refused.text)
     if refused.what == "memory" or isinstance(crash, EngineOutOfMemory):
         return EngineOutOfMemory(
             f"there is not enough memory to load {model.reference}",
@@ -28,9 +28,10 @@ async def refusal(child: Child, model: ModelFile, refused: Refused) -> EngineErr
     )
 
 
-def _missing_library(text: str) -> EngineUnavailable:
-    """
-    >>> _missing_library("libgomp.so.1: cannot open shared object file: No such file").hint
+def missing_library(text: str) -> EngineUnavailable:
+    """Return the error for what the loader of libraries said.
+
+    >>> missing_library("libgomp.so.1: cannot open shared object file: No such file").hint
     'install it: `apt install libgomp1` (Debian, Ubuntu), `dnf install libgomp` (Fedora, RHEL)'
     """
     found = _LIBRARY.search(text)

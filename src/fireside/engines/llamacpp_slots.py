@@ -73,7 +73,7 @@ def state_key(model: ModelFile, settings: Settings, build: str) -> str:
         "unified": False,
         "cache_types": ("f16", "f16"),
         "flash_attention": "on graphics processors",
-        "adapters": (),
+        "adapters": tuple((one.identity, one.scale) for one in model.adapters),
     }
     return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16).hexdigest()
 
@@ -110,7 +110,9 @@ class SlotKeeper:
         vault = self._vault
         if vault is None:
             return Taken(origin)
-        if origin and not await asyncio.to_thread(vault.keeps, origin.conversation_id):
+        # The file of a state has the ids of texts only: what it was shown couldn't be told from it.
+        unknown = any(number < 0 for number in prompt)
+        if origin and (unknown or not await asyncio.to_thread(vault.keeps, origin.conversation_id)):
             origin = msgspec.structs.replace(origin, keep=False)
         ids = packed(prompt)
         async with self._placing:

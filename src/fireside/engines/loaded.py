@@ -25,6 +25,7 @@ class Loaded:
         self._slots = settings.slots
         self.idle_s = settings.model_idle_s
         """how long it stays when nobody uses it"""
+        self.stay(model)
         self.engine: Engine | None = None
         self.load: asyncio.Task[None] | None = None
         self.idling: asyncio.Task[None] | None = None
@@ -41,6 +42,11 @@ class Loaded:
     def free(self) -> int:
         """How many places can be had, now or once it is loaded."""
         return 0 if self.needs_room else self.slots - self.users
+
+    def stay(self, model: ModelFile) -> None:
+        """Stay as long as `model` says, which is this one, perhaps under another name."""
+        if model.idle_s is not None:
+            self.idle_s = model.idle_s
 
     def rest(self) -> None:
         """Count the time without users no longer."""

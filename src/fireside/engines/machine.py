@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from fireside.engines.control_groups import memory_left
+from fireside.engines.control_groups import memory_left, memory_limit
 
 FINDING = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "TMPDIR")
 LANGUAGE = ("LANG", "LANGUAGE", "TZ")
@@ -24,6 +24,7 @@ GRAPHICS = (
     *("GGML_VK_VISIBLE_DEVICES", "VK_ICD_FILENAMES", "VK_DRIVER_FILES"),
 )
 PASSED_ON = frozenset((*FINDING, *LANGUAGE, *GRAPHICS))
+LOW_PRIORITY = 10
 PASSED_ON_PREFIXES = ("LC_", "OMP_", "GOMP_", "KMP_")
 
 
@@ -87,6 +88,15 @@ def graphics_device() -> str | None:
     return None
 
 
+def multiplies_bfloat16() -> bool:
+    """Return whether this processor has instructions for bfloat16 (AVX512-BF16, AMX, or Arm's)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def resident_bytes(pid: int) -> int | None:
     """Return the memory that process `pid` holds; None where nobody tells, or it is gone."""
     try:
@@ -94,6 +104,15 @@ def resident_bytes(pid: int) -> int | None:
     except (OSError, IndexError, ValueError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def total_bytes() -> int | None:
+    """Return the memory that this process may ever have: the machine's, or its control groups' where less."""
+    try:
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        machine = None
+    return min((one for one in (machine, memory_limit()) if one is not None), default=None)
 
 
 def available_bytes() -> int | None:
@@ -104,6 +123,24 @@ def available_bytes() -> int | None:
     fields = _counters(Path("/proc/meminfo"))
     told = (fields["MemAvailable"] * 1024 if "MemAvailable" in fields else None, memory_left())
     return min((one for one in told if one is not None), default=None)
+
+
+def busy_share(begun: tuple[int, int] | None) -> float | None:
+    """Return how much of all cores' time was used since `begun`, from 0.0 to 1.0; None where nobody tells."""
+    now = core_time()
+    if begun is None or now is None or now[1] == begun[1]:
+        return None
+    return (now[0] - begun[0]) / (now[1] - begun[1])
+
+
+def core_time() -> tuple[int, int] | None:
+    """Return the time that cores have worked, and that they have had (proc_stat(5)); None without both."""
+    try:
+        times = [int(time) for time in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    idle = sum(times[3:5])
+    return sum(times) - idle, sum(times)
 
 
 def kills_for_memory() -> int | None:
@@ -118,6 +155,13 @@ def _counters(path: Path) -> dict[str, int]:
         return {}
     pairs = (line.replace(":", " ").split() for line in lines)
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) > 1 and pair[1].isdigit()}
+
+
+def give_way(pid: int) -> None:
+    """Let everybody else's work go before that of process `pid`; does nothing where there is no /proc."""
+    for thread in Path(f"/proc/{pid}/task").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, int(thread.name), LOW_PRIORITY)
 
 
 def tie_to_parent() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 
 import msgspec
 
-from fireside.cards import EngineName, Place, Pooling
-from fireside.messages import Message, Sampling
+from fireside.aliases import Adapter
+from fireside.cards import EngineName, Pooling
+from fireside.messages import Message, Place, Sampling
+from fireside.pictures import Picture
 
 
 class ModelFile(msgspec.Struct, frozen=True):
@@ -31,6 +33,13 @@ class ModelFile(msgspec.Struct, frozen=True):
     engine: EngineName = "llamacpp"
     size_bytes: int | None = None
     """of all its weights together, where they are more than the file at `path`"""
+    adapters: tuple[Adapter, ...] = ()
+    projector: Path | None = None
+    """turns pictures into what the model reads"""
+    idle_s: float | None = None
+    """how long it stays when nobody uses it; None leaves it to the settings"""
+    allowed_code: tuple[tuple[str, str], ...] = ()
+    """code that the model's folder brings and that may run: each file's name and SHA-256"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -43,11 +52,13 @@ class EngineInfo(msgspec.Struct, frozen=True):
     slots: int
     has_template: bool
     takes_token_ids: bool
-    device: Literal["cpu", "gpu"]
+    device: Literal["cpu", "gpu", "elsewhere"]
     build: str
     load_ms: float
     pid: int | None = None
     notices: tuple[str, ...] = ()
+    sees: bool = False
+    """whether it can be shown pictures: then it is an `Eyes`, too"""
     takes_tools: bool = False
     """whether the model's template knows calls of functions"""
     reasons: bool = False
@@ -209,6 +220,22 @@ class Engine(Protocol):
     async def aclose(self) -> None:
         """End the engine and its process."""
         ...
+
+
+class Eyes(Protocol):
+    """An engine whose model sees."""
+
+    async def look(self, picture: Picture) -> tuple[int, ...]:
+        """Return what stands for a picture in a prompt for `generate`: as many ids as it takes tokens.
+
+        They are negative, and the same for the same picture only. BadPicture where it can't be decoded.
+        """
+        ...
+
+
+def eyes_of(engine: Engine) -> Eyes | None:
+    """Return what shows pictures to the engine's model; None where it doesn't see."""
+    return cast("Eyes", engine) if engine.info.sees else None
 
 
 LoadProgress = Callable[[float], None]

@@ -110,11 +110,18 @@ class Configuration:
         """Return how it makes one vector of a text; None for a model that writes."""
         if any(name.endswith("ForSequenceClassification") for name in self.classes):
             return "rank"
-        if not sentence_pooling.values and (not self.classes or self.classes[0].endswith(WRITERS)):
+        writes = (
+            not self.classes or self.classes[0].endswith(WRITERS) or self._brought("AutoModelForCausalLM")
+        )
+        if writes and not sentence_pooling.values:
             return None
         if sentence_pooling.flag("pooling_mode_cls_token"):
             return "cls"
         return "last" if sentence_pooling.flag("pooling_mode_lasttoken") else "mean"
+
+    def _brought(self, role: str) -> bool:
+        """Return whether its own code plays a role of transformers' Auto classes."""
+        return bool(self._outer.table("auto_map").values.get(role))
 
     def brings_code(self, tokenizer: Table) -> bool:
         """Return whether code that comes with the model would have to run.

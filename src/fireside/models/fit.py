@@ -3,17 +3,16 @@
 Two kinds of work are told apart. *Writing* takes one token at a time: every weight is fetched from memory and
 multiplied once, so a token takes whatever is slower, fetching or multiplying (the roofline of Williams,
 Waterman and Patterson, CACM 52(4), 2009). *Reading* takes many tokens at a time, so fetching hardly counts.
-Both also attend to what stands before, and spend a little on each layer and on each word they choose among.
+Both also look back at what stands before, and spend a little on each layer.
 Every speed is a measurement of this machine with its own engine; see docs/decisions/0016-fit.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from fireside.footprint import need
 from fireside.models.demand import Demand
 from fireside.predictions import READ_TOKENS, TALKED_TOKENS, WORDS_PER_TOKEN, Basis, Prediction
 
@@ -35,6 +34,13 @@ MULTIPLIED_LIKE = {
     "F16": "Q8_0",
 }
 """For formats that weren't measured: which one stands for them."""
+GRAPHICS_USED = 0.9
+"""of a graphics processor's memory: the rest is for its buffers and for the screen"""
+LEAST_S = 1e-9
+"""for a token, whatever a header says"""
+MOST_BYTES = 2**62
+"""A header may claim any size; this is more than there is."""
+ANY_FORMAT = ""
 CORRECTED_BY = (0.5, 2.0)
 """A running correction is never less or more than this: beyond it, something else was measured."""
 
@@ -56,19 +62,21 @@ class Machine(msgspec.Struct, frozen=True):
     bandwidth_bytes_per_s: float
     """at which the threads that write can fetch from memory"""
     layer_s: float
-    """spent on each layer of each token besides its weights"""
-    vocabulary_s: float
-    """spent on each word that a token is chosen among"""
+    """spent on each layer of a token that is written, besides its weights"""
+    value_s: float
+    """spent on each number that is computed for a token that is read, likewise"""
     attention_s: float
     """spent on each earlier token by each head value, writing"""
     attention_reading_s: float
     """the same, reading"""
     cores: int
     available_bytes: int | None = None
+    on_graphics: bool = False
+    """whether the engine computed with a graphics processor when it was measured"""
     graphics_bytes: int | None = None
-    """of a graphics processor that the engine computes with; None without one"""
-    corrections: Mapping[str, float] = {}
-    """by weight format: how much faster models of it really were, over what was predicted"""
+    """of that graphics processor; None without one"""
+    corrections: Mapping[str, Rate] = {}
+    """how many times faster models really were than predicted: by weight format, and for all others"""
     basis: Basis = "predicted"
 
     def rate(self, kind: str) -> Rate:
@@ -85,8 +93,8 @@ class Measured(msgspec.Struct, frozen=True):
 
     prompt_tokens_per_s: float | None = None
     reply_tokens_per_s: float | None = None
-    resident_bytes: int | None = None
     load_s: float | None = None
+    memory_bytes: int | None = None
 
 
 UNMEASURED = Measured()
@@ -105,21 +113,17 @@ def predict(
     What it has done here before (`measured`) goes before what is reckoned.
     """
     context = min(context_length, demand.context_length or context_length)
-    reckoned = need(
-        weights=demand.size_bytes,
-        cache_slot_bytes=demand.cache_bytes(context),
-        batch_token_bytes=demand.dimensions.batch_token_bytes,
-        context_length=context,
-        slots=slots,
-    )
-    memory = reckoned.total
-    correction = _bounded(machine.corrections.get(demand.main_format, 1.0))
-    reading = measured.prompt_tokens_per_s or correction / reading_s(demand, machine)
-    writing = measured.reply_tokens_per_s or correction / writing_s(demand, machine, TALKED_TOKENS)
+    kept = demand.need(context, slots).total
+    share = graphics_share(kept, machine)
+    correction = _correction(demand, machine)
+    reading = measured.prompt_tokens_per_s or correction.reading / _mixed_s(reading_s, demand, machine, share)
+    writing = measured.reply_tokens_per_s or correction.writing / _mixed_s(writing_s, demand, machine, share)
+    copied = 0 if share else demand.copied_bytes
+    available = machine.graphics_bytes if share == 1 else machine.available_bytes
     return Prediction(
-        memory_bytes=memory,
-        available_bytes=machine.available_bytes,
-        fits=None if machine.available_bytes is None else memory <= machine.available_bytes,
+        memory_bytes=measured.memory_bytes or min(kept + copied, MOST_BYTES),
+        available_bytes=available,
+        fits=None if available is None else kept <= available,
         prompt_tokens_per_s=reading,
         reply_tokens_per_s=writing,
         words_per_s=writing * WORDS_PER_TOKEN,
@@ -127,63 +131,98 @@ def predict(
         basis="measured" if measured.reply_tokens_per_s else machine.basis,
         context_length=context,
         load_s=measured.load_s,
+        graphics_share=share,
     )
 
 
-def writing_s(demand: Demand, machine: Machine, before: int) -> float:
+def writing_s(demand: Demand, machine: Machine, before: float = TALKED_TOKENS) -> float:
     """Return the seconds that one token of a reply takes after `before` tokens."""
-    weights_s = sum(
-        max(
-            part.active(demand) / machine.rate(part.kind).writing,
-            part.active_bytes(demand) / machine.bandwidth_bytes_per_s,
+    weights_s = LEAST_S + sum(
+        demand.share_of(group)
+        * max(
+            group.elements / machine.rate(group.kind).writing,
+            group.size_bytes / machine.bandwidth_bytes_per_s,
         )
-        for part in demand.parts
-        if part.use != "rows"
+        for group in demand.groups
+        if group.use != "rows"
     )
-    attended_s = demand.attended(before) * machine.attention_s
-    return (
-        weights_s
-        + attended_s
-        + demand.layers * machine.layer_s
-        + (demand.vocabulary or 0) * machine.vocabulary_s
-    )
+    sizes = demand.dimensions
+    return weights_s + sizes.layers * machine.layer_s + sizes.attended(before) * machine.attention_s
 
 
 def reading_s(demand: Demand, machine: Machine) -> float:
-    """Return the seconds that each token of a question takes."""
-    weights_s = sum(
-        part.active(demand) / machine.rate(part.kind).reading
-        for part in demand.parts
-        if part.use in ("layers", "experts")
+    """Return the seconds that each token of a question takes. Words are chosen only after the last one."""
+    weights_s = LEAST_S + sum(
+        demand.share_of(group) * group.elements / machine.rate(group.kind).reading
+        for group in demand.groups
+        if group.use in ("layers", "experts")
     )
-    attended_s = demand.attended(READ_TOKENS // 2) * machine.attention_reading_s
-    return weights_s + attended_s
+    sizes = demand.dimensions
+    return (
+        weights_s
+        + sizes.layers * sizes.width * machine.value_s
+        + sizes.attended(READ_TOKENS / 2) * machine.attention_reading_s
+    )
 
 
-def _bounded(correction: float) -> float:
+def graphics_share(kept_bytes: int, machine: Machine) -> float | None:
+    """Return the share of a model that the graphics processor takes; None where none computes.
+
+    The engine gives it whole layers as long as they fit (llama.cpp, `common_fit_params`).
+    """
+    if not machine.graphics_bytes:
+        return None
+    return min(1.0, GRAPHICS_USED * machine.graphics_bytes / kept_bytes)
+
+
+def _mixed_s(
+    seconds: Callable[[Demand, Machine], float], demand: Demand, machine: Machine, share: float | None
+) -> float:
+    """Return the seconds of a token whose layers are shared between the graphics processor and the cores."""
+    if share is None or share == 1:
+        return seconds(demand, machine)
+    return share * seconds(demand, machine) + (1 - share) * seconds(
+        demand, usual_machine(machine.cores, None)
+    )
+
+
+def _correction(demand: Demand, machine: Machine) -> Rate:
+    known = machine.corrections
+    return known.get(demand.main_format) or known.get(ANY_FORMAT) or Rate(1.0, 1.0)
+
+
+def bounded(correction: float) -> float:
     return min(max(correction, CORRECTED_BY[0]), CORRECTED_BY[1])
 
 
-# Measured with this probe on two cores of a 2.6 GHz server processor, one thread writing and two reading.
+# What the probe measured on two cores of a 2.6 GHz server processor, one of them writing.
 USUAL_RATES = {
-    "Q4_0": Rate(20e9, 60e9),
-    "Q4_1": Rate(18e9, 50e9),
-    "Q8_0": Rate(14e9, 100e9),
-    "Q4_K": Rate(18e9, 100e9),
-    "Q6_K": Rate(12e9, 50e9),
-    "F16": Rate(6e9, 40e9),
+    "Q4_0": Rate(8.4e9, 90e9),
+    "Q4_1": Rate(6.1e9, 50e9),
+    "Q5_0": Rate(4.8e9, 57e9),
+    "Q8_0": Rate(6.0e9, 95e9),
+    "Q4_K": Rate(11e9, 110e9),
+    "Q5_K": Rate(6.0e9, 110e9),
+    "Q6_K": Rate(8.8e9, 110e9),
+    "F16": Rate(5.0e9, 57e9),
 }
+USUAL_CORES = 2
+MOST_WRITING = 4
+"""cores that share the work of writing before memory is what limits it"""
 
 
 def usual_machine(cores: int, available_bytes: int | None) -> Machine:
-    """Return what stands for a machine that wasn't measured yet."""
+    """Return what stands for a machine that wasn't measured yet: the one above with as many cores."""
+    writing, reading = min(max(1, cores - 1), MOST_WRITING), cores / USUAL_CORES
     return Machine(
-        rates=USUAL_RATES,
-        bandwidth_bytes_per_s=12e9,
-        layer_s=20e-6,
-        vocabulary_s=5e-9,
-        attention_s=2e-10,
-        attention_reading_s=1e-10,
+        rates={
+            kind: Rate(rate.writing * writing, rate.reading * reading) for kind, rate in USUAL_RATES.items()
+        },
+        bandwidth_bytes_per_s=9.6e9 * writing,
+        layer_s=13e-6,
+        value_s=57e-9 / reading,
+        attention_s=0.29e-9 / writing,
+        attention_reading_s=0.07e-9 / reading,
         cores=cores,
         available_bytes=available_bytes,
         basis="estimated",

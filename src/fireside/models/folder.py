@@ -15,7 +15,7 @@ from fireside.errors import ModelDamaged, ModelNotFound
 from fireside.messages import Defaults
 from fireside.models.configuration import Configuration
 from fireside.models.facts import RECOMMENDED, Facts, recommended
-from fireside.models.foreign import Damaged, Table, read_table, shown
+from fireside.models.foreign import Damaged, Table, read_table, real, shown
 from fireside.models.front_matter import read_front_matter
 from fireside.models.safetensors import BITS, Shard, read_shard
 from fireside.models.tuning import knows_tools, offers_reasoning, tuned_for
@@ -27,6 +27,8 @@ MAX_TEMPLATE_BYTES = 1 << 20
 MAX_FILES = 10_000
 MAX_SHARDS = 1_000
 REMEMBERED = 256
+SNAPSHOT_OF = "models--"
+"""how the folders of repositories begin in the hub's cache, whose snapshots are links to files beside them"""
 BELONGING = (".json", ".jinja", ".safetensors", ".model", ".txt", ".py", ".md")
 """endings of the files that make a model what it is"""
 PACKED = ("gptq", "awq", "bitsandbytes", "aqlm", "hqq", "quanto", "compressed-tensors")
@@ -66,7 +68,7 @@ def _entries(path: Path) -> tuple[Entry, ...]:
                 raise ModelNotFound(f"{path} has more than {MAX_FILES:,} files", hint="name a model's folder")
             if not entry.name.endswith(BELONGING):
                 continue
-            if entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(home):
+            if entry.is_symlink() and not real(Path(entry.path)).is_relative_to(home):
                 raise ModelDamaged(
                     f"{path}: {entry.name} leads out of the folder", hint="put the file itself in its place"
                 )
@@ -76,10 +78,11 @@ def _entries(path: Path) -> tuple[Entry, ...]:
 
 
 def _home(path: Path) -> Path:
-    """Return the folder that links may stay in: the model's own, or in the hub's cache its repository's."""
-    real = path.resolve()
-    is_snapshot = real.parent.name == "snapshots" and (real.parent.parent / "blobs").is_dir()
-    return real.parent.parent if is_snapshot else real
+    """Return the folder that links may stay in: the model's own, or the whole of the hub's cache."""
+    place = real(path)
+    repository = place.parent.parent
+    is_snapshot = place.parent.name == "snapshots" and repository.name.startswith(SNAPSHOT_OF)
+    return repository.parent if is_snapshot else place
 
 
 def _check_kind(path: Path, names: set[str]) -> None:
@@ -165,8 +168,8 @@ def _read(path: Path, entries: tuple[Entry, ...]) -> Facts:
 def _name(path: Path) -> str | None:
     """Return the folder's name; a snapshot in the hub's cache is called by its repository's."""
     repository = path.parent.parent.name
-    if path.parent.name == "snapshots" and repository.startswith("models--"):
-        return shown(repository.removeprefix("models--").rpartition("--")[2])
+    if path.parent.name == "snapshots" and repository.startswith(SNAPSHOT_OF):
+        return shown(repository.removeprefix(SNAPSHOT_OF).rpartition("--")[2])
     return shown(path.name)
 
 
@@ -246,7 +249,7 @@ def _main_type(shards: Iterable[Shard]) -> str | None:
 def _sentence_pooling(path: Path) -> Table:
     """Return how sentence-transformers pools it; nothing for a model that isn't one of theirs."""
     file = path / "1_Pooling" / CONFIG
-    if not file.is_file() or not file.resolve().is_relative_to(_home(path)):
+    if not file.is_file() or not real(file).is_relative_to(_home(path)):
         return Table({})
     return read_table(file, MAX_JSON_BYTES)
 

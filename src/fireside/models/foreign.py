@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,6 +28,11 @@ def shown(text: str | None, longest: int = MAX_SHOWN) -> str | None:
     """
     printable = "".join(character if character.isprintable() else " " for character in (text or ""))
     return " ".join(printable.split())[:longest] or None
+
+
+def real(path: Path) -> Path:
+    """Return where a path leads, links followed; one that leads in a circle stays as it is."""
+    return Path(os.path.realpath(path))
 
 
 class Table:
@@ -77,10 +83,10 @@ def read_table(path: Path, limit_bytes: int) -> Table:
     if not path.is_file():
         raise Damaged(f"{path.name} is no regular file")
     with path.open("rb") as file:
-        data = file.read(limit_bytes + 1)
-    if len(data) > limit_bytes:
-        raise Damaged(f"{path.name} is longer than {limit_bytes:,} bytes")
-    return parse_table(data, path.name)
+        size = os.fstat(file.fileno()).st_size
+        if size > limit_bytes:
+            raise Damaged(f"{path.name} is longer than {limit_bytes:,} bytes")
+        return parse_table(file.read(size), path.name)
 
 
 def parse_table(data: bytes, what: str) -> Table:

@@ -6,7 +6,9 @@ list of texts for a name; what is written otherwise isn't there. Keys: the hub's
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 MAX_BYTES = 64 << 10
@@ -31,11 +33,18 @@ def parse_front_matter(text: str) -> dict[str, tuple[str, ...]]:
     lines = text.splitlines()
     if not lines or lines[0].strip() != "---":
         return {}
+    return parse_plain(itertools.takewhile(lambda line: line.strip() != "---", lines[1:]))
+
+
+def parse_plain(lines: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """Return the texts for each name that lines of plain YAML give.
+
+    >>> parse_plain(["name: a/b # ours", "size: 3", "deeper:", "  x: 1"])
+    {'name': ('a/b',), 'size': ('3',)}
+    """
     found: dict[str, tuple[str, ...]] = {}
     name = ""
-    for line in lines[1:]:
-        if line.strip() == "---":
-            break
+    for line in lines:
         item = line.strip()
         if item.startswith("- ") and name:
             found[name] = (*found[name], _plain(item[2:]))[:MAX_ITEMS]

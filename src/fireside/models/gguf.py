@@ -30,10 +30,13 @@ from fireside.models.gguf_cursor import (
 )
 from fireside.models.gguf_types import FILE_TYPES
 from fireside.models.lookalikes import seems_to_be
+from fireside.models.tensors import TensorGroup
 
 MAGIC = b"GGUF"
+PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
 VERSIONS = (2, 3)
-FIRST_READ_BYTES = 4 << 20
+FIRST_READ_BYTES = 12 << 20
+"""room for the vocabularies of today's models; a header that needs more is parsed once more"""
 REMEMBERED = 512
 POOLINGS: dict[int, Pooling] = {1: "mean", 2: "cls", 3: "last", 4: "rank"}
 """llama.cpp's `llama_pooling_type`; 0 is none"""
@@ -65,6 +68,8 @@ class Header(msgspec.Struct, frozen=True):
     """of everything before the tensors"""
     kind: str
     """`model`, or which part of one it is: `mmproj` (a projector, which lets a model see), `adapter`, …"""
+    part_type: str | None
+    """of a part: `lora`, or what kind of projector it is"""
     architecture: str
     """empty for the later files of several, which leave it to the first"""
     name: str | None
@@ -72,7 +77,7 @@ class Header(msgspec.Struct, frozen=True):
     """of the tensors in this file"""
     tensors: int
     parameters: int | None
-    """as it says itself"""
+    """as it says itself; one file of several can only repeat what it was told"""
     quantization: str | None
     context_length: int | None
     """tokens"""
@@ -90,6 +95,8 @@ class Header(msgspec.Struct, frozen=True):
     vocabulary: int | None
     """tokens"""
     dimensions: Dimensions
+    groups: tuple[TensorGroup, ...]
+    """its weights by format and use; of this file alone, where they lie in several"""
     pooling: Pooling | None
     """None for a model that writes"""
     embedding_length: int | None
@@ -186,22 +193,25 @@ def _parse(data: bytes, size: int) -> Header:
         header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
         elements=tensors.elements,
         tensors=tensors.count,
+        groups=tensors.groups,
         has_vision=tensors.has_vision,
         split_count=split_count,
     )
 
 
-def _described(values: Values, *, split_count: int, **read: Any) -> Header:
+def _described(values: Values, *, split_count: int, elements: int, **read: Any) -> Header:
     split_number = values.whole("split.no") or 0
     architecture = values.text("general.architecture") or ""
     if not re.fullmatch(r"[\w.-]{1,64}", architecture) and not (split_number and not architecture):
         raise Damaged("it doesn't name its architecture")
     return Header(
         **read,
+        elements=elements,
         kind=shown(values.text("general.type")) or ("mmproj" if architecture == "clip" else "model"),
+        part_type=shown(next(filter(None, map(values.text, PART_TYPES)), None)),
         architecture=architecture,
         name=shown(values.text("general.name")),
-        parameters=values.whole("general.parameter_count"),
+        parameters=values.whole("general.parameter_count") or (elements if split_count == 1 else None),
         quantization=FILE_TYPES.get(values.whole("general.file_type") or 0)
         if "general.file_type" in values.scalars
         else None,

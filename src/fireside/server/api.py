@@ -28,18 +28,30 @@ from fireside.server.openapi import document_of
 from fireside.server.pairings import Pairings
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
+    aliases,
     conversations,
     docs,
+    imports,
     keys,
+    loading,
     maintenance,
     memories,
     metrics,
     models,
+    models_fit,
+    models_search,
     page,
     replies,
     sessions,
+    trust,
 )
 from fireside.server.wire import refuse_unknown_query
+
+ROOMS = (
+    *(maintenance, metrics, conversations, replies, memories),
+    *(models, models_fit, models_search, aliases, loading, imports, trust),
+    *(keys, sessions, docs, page),
+)
 
 
 def build(
@@ -81,7 +93,7 @@ def routed() -> FastAPI:
         dependencies=[Depends(admitted), Depends(refuse_unknown_query)],
     )
     errors.install(api)
-    for room in (maintenance, metrics, conversations, replies, memories, models, keys, sessions, docs, page):
+    for room in ROOMS:
         api.include_router(room.router)
     for router in (*OPENAI, anthropic.router, *OLLAMA):
         api.include_router(router)

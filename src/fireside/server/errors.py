@@ -32,6 +32,7 @@ STATUS: dict[type[FiresideError], int] = {
     errors.StoreError: 500,
     errors.TooBusy: 429,
     errors.EngineError: 503,
+    errors.RemoteRefused: 502,
     errors.AlreadyRunning: 409,
     errors.ServerUnavailable: 503,
     FiresideError: 500,

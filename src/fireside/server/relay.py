@@ -30,7 +30,7 @@ def reference_of(app: App, name: str | None) -> str:
     asked = str(name)
     plain = slug(asked.removesuffix(":latest"))
     cards = app.catalogue.cards()
-    for card in cards:
+    for card in sorted(cards, key=lambda card: card.alias_of is None):  # a person's own names go first
         names = (card.reference, card.name, card.reference.partition(":")[2])
         if asked == card.reference or plain in map(slug, names):
             return card.reference

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Annotated, Any, TypeVar
 
@@ -9,8 +10,10 @@ import msgspec
 from fastapi import Depends, Request, Response
 from fastapi.params import Depends as Dependency
 
+from fireside.aliases import is_alias_name
 from fireside.app import App
-from fireside.errors import BadRequest, FiresideError, Forbidden
+from fireside.errors import BadReference, BadRequest, FiresideError, Forbidden
+from fireside.models.references import parse as parse_reference
 from fireside.server.callers import Asking, Caller, check_scope
 from fireside.server.errors import ErrorAnswer
 
@@ -89,10 +92,11 @@ def check_owner(caller: Caller) -> None:
 
 
 def guard_model(request: Request, reference: str | None, *, fetches: bool = True) -> None:
-    """Refuse a model that this caller may not name; those of the settings are known to all.
+    """Refuse a model that this caller may not name.
 
-    Files and web addresses are for `admin` and for this person's own programs; a model that would have
-    to be fetched is for `models`, where naming it `fetches` it.
+    Those of the settings and those that were imported are known to all. Other files and web addresses are
+    for `admin` and for this person's own programs; a model that would have to be fetched is for `models`,
+    where naming it `fetches` it.
     """
     if reference is not None:
         check_model(request.app.state.fireside, request.state.caller, reference, fetches=fetches)
@@ -100,17 +104,27 @@ def guard_model(request: Request, reference: str | None, *, fetches: bool = True
 
 def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = True) -> None:
     """Do what `guard_model` does, for a caller who is known."""
-    known_to_all = (app.settings.model, app.settings.embedding_model)
-    if reference in known_to_all or "admin" in caller.scopes:
+    if reference in _known_to_all(app) or "admin" in caller.scopes:
         return
-    if not reference.startswith(FETCHED):  # before anything looks whether there is such a file
+    if reference.startswith(CHOSEN):
+        return
+    # Before anything looks whether there is such a file.
+    if not (reference.startswith(FETCHED) or is_alias_name(reference)):
         raise Forbidden(
-            "only this person's own programs may name a file as the model",
+            "only this person's own programs may name a file or an address as the model",
             hint="use the fireside command, set `model` in the settings, or use a key with the scope `admin`",
             param="model",
         )
     if fetches and "models" not in caller.scopes and not app.library.card(reference).installed:
         check_scope(caller, "models")
+
+
+def _known_to_all(app: App) -> set[str]:
+    """Return the models of the settings, as written and in their canonical form, and the imported ones."""
+    named = {name for name in (app.settings.model, app.settings.embedding_model) if name}
+    with contextlib.suppress(BadReference):
+        named |= {str(parse_reference(name)) for name in named}
+    return named.union(app.library.imported.references())
 
 
 def may_name_model(app: App, caller: Caller, reference: str) -> bool:
@@ -122,8 +136,10 @@ def may_name_model(app: App, caller: Caller, reference: str) -> bool:
     return True
 
 
-FETCHED = ("pypi:", "hf:")
-"""Sources that don't touch files which are here already."""
+CHOSEN = ("remote:",)
+"""Sources that reach only what the settings name: whoever may chat may choose among that."""
+FETCHED = ("pypi:", "hf:", "alias:")
+"""Sources that don't touch files which are here already, but for those that the owner gave a name."""
 Fireside = Annotated[App, Depends(the_app)]
 OWNER: list[Dependency] = [Depends(owner_only)]
 

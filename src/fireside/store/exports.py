@@ -17,6 +17,7 @@ from fireside.messages import (
     Defaults,
     FilePart,
     FinishReason,
+    ImagePart,
     Part,
     ReasoningPart,
     Role,
@@ -146,6 +147,8 @@ def _parts(parts: tuple[Part, ...]) -> Iterator[str]:
         said = ""
         if isinstance(part, FilePart):
             yield f"**{_inline(part.name)}**\n\n{fenced(part.text)}"
+        elif isinstance(part, ImagePart):
+            yield f"**{_inline(part.name)}**"
         elif isinstance(part, ReasoningPart):
             yield "*Thoughts*\n\n" + _quoted(part.text)
     if said.strip():

@@ -10,7 +10,7 @@ from sqlalchemy import CTE, Connection, Select, insert, literal, select, text, u
 
 from fireside.conversations import Conversation, Failure, ReplyStatus, StoredMessage
 from fireside.errors import Conflict, MessageNotFound
-from fireside.messages import Defaults, FilePart, FinishReason, Message, Part, Role, Timings, Usage
+from fireside.messages import Defaults, FilePart, FinishReason, ImagePart, Message, Part, Role, Timings, Usage
 from fireside.store import conversations as kept
 from fireside.store import search
 from fireside.store.ids import Ids, now_ms
@@ -95,7 +95,7 @@ def _give_title(connection: Connection, conversation: Conversation, message: Mes
     if conversation.title or message.role is not Role.USER:
         return
     named = title_of(message.text) or title_of(
-        " ".join(part.name for part in message.parts if isinstance(part, FilePart))
+        " ".join(part.name for part in message.parts if isinstance(part, FilePart | ImagePart))
     )
     if named:
         kept.rename(connection, conversation.id, whole_characters(named))

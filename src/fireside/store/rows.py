@@ -24,9 +24,9 @@ _USAGE = msgspec.json.Decoder(Usage)
 _TIMINGS = msgspec.json.Decoder(Timings)
 _FAILURE = msgspec.json.Decoder(Failure)
 
-# How warm a conversation is and what runs in it, only a running server knows.
+# How warm a conversation is, what runs in it and where, only a running server knows.
 CONVERSATION_FIELDS = tuple(
-    field for field in Conversation.__struct_fields__ if field not in ("warmth", "running")
+    field for field in Conversation.__struct_fields__ if field not in ("warmth", "running", "place")
 )
 CONVERSATION = tuple(conversations.c[field] for field in CONVERSATION_FIELDS)
 # A digest can be long and only the receipt needs it.

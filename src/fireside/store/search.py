@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, select, text
 
 from fireside.conversations import SearchHit
-from fireside.messages import FilePart, Part, Role, TextPart
+from fireside.messages import FilePart, ImagePart, Part, Role, TextPart
 from fireside.store import words
 from fireside.store.rows import parts_of
 from fireside.store.schema import conversations, messages
@@ -72,7 +72,7 @@ def _title(connection: Connection, conversation_id: str) -> tuple[int, str]:
 
 def _said(parts: Sequence[Part]) -> str:
     """What can be found of a message: the names of its files and its words."""
-    pieces = [part.name for part in parts if isinstance(part, FilePart)]
+    pieces = [part.name for part in parts if isinstance(part, FilePart | ImagePart)]
     return "\n".join([*pieces, "".join(part.text for part in parts if isinstance(part, TextPart))])
 
 

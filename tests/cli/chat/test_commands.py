@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import msgspec
@@ -11,8 +12,17 @@ from fireside.cli.chat import commands
 from fireside.cli.chat.loop import respond
 from fireside.cli.chat.session import Leave, Session
 from fireside.conversations import Conversation, SearchHit
-from fireside.errors import BadRequest, Conflict, FiresideError, ModelNotFound, PersonaNotFound, TooLarge
-from fireside.messages import FilePart, PromptFormat, Role
+from fireside.errors import (
+    BadPicture,
+    BadRequest,
+    Conflict,
+    FiresideError,
+    ModelNotFound,
+    PersonaNotFound,
+    TooLarge,
+)
+from fireside.messages import FilePart, ImagePart, PromptFormat, Role
+from made_pictures import png
 from scripted_client import MODEL, Said, StandIn, Terminal
 
 
@@ -300,6 +310,17 @@ async def test_what_is_no_file_is_not_attached(session: Session, tmp_path: Path)
         await respond(session, f"/file {tmp_path / 'none'}")
     with pytest.raises(BadRequest, match="name is missing"):
         await respond(session, "/file")
+
+
+async def test_a_picture_is_attached_as_what_it_is(session: Session, server: StandIn, tmp_path: Path) -> None:
+    path = tmp_path / "cat.txt"
+    path.write_bytes(png())
+    await respond(session, f"/file {path}")
+    await respond(session, "What is it?")
+    assert server.messages[0].parts[0] == ImagePart("cat.txt", base64.b64encode(png()).decode())
+    path.write_bytes(png(told=(60_000, 60_000)))
+    with pytest.raises(BadPicture):
+        await respond(session, f"/file {path}")
 
 
 async def test_a_file_alone_is_a_message(session: Session, server: StandIn, tmp_path: Path) -> None:

@@ -14,7 +14,9 @@ import fireside.cli
 from fireside import errors
 from fireside.cli import languages
 
-CLI = Path(fireside.cli.__file__).parent
+ROOT = Path(fireside.cli.__file__).parent.parent
+SPEAKING = (*(ROOT / "cli").rglob("*.py"), *(ROOT / "doctor").rglob("*.py"), ROOT / "predictions.py")
+"""where sentences stand that the terminal shows"""
 OTHERS = [code for code in languages.available() if code != languages.ENGLISH]
 
 
@@ -30,12 +32,12 @@ def placeholders(text: str) -> set[str]:
 
 def sentences() -> Iterator[tuple[str, set[str], str]]:
     """Each sentence of the sources, the names of its values, and where it stands."""
-    for file in CLI.rglob("*.py"):
+    for file in SPEAKING:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                where = f"{file.relative_to(CLI)}:{node.lineno}"
+                where = f"{file.relative_to(ROOT)}:{node.lineno}"
                 values = {keyword.arg for keyword in node.keywords if keyword.arg}
-                if node.func.id == "_":
+                if node.func.id in ("_", "said"):
                     yield literal(node.args[0], where), values, where
                 elif node.func.id == "_n":
                     yield literal(node.args[1], where), values | {"count"}, where

@@ -73,7 +73,9 @@ export const api = {
 
   post: (id: string, { text, files = [], parentId, ...answering }: NewMessage) => {
     const parts = [
-      ...files.map((file) => ({ type: "file" as const, ...file })),
+      ...files.map(({ name, text, picture }) =>
+        picture ? { type: "image" as const, name, data: picture } : { type: "file" as const, name, text },
+      ),
       ...(text ? [{ type: "text" as const, text }] : []),
     ];
     const words = files.length ? { parts } : { text: text ?? "" };
@@ -102,6 +104,9 @@ export const api = {
   removeModel: async (reference: string): Promise<void> => {
     await http.DELETE("/fireside/v1/models", { params: { query: { reference } } });
   },
+
+  searchModels: (query: string, fits: boolean) => got(http.GET("/fireside/v1/models/search", { params: { query: { query, fits } } })),
+  shelf: (language: string) => got(http.GET("/fireside/v1/models/shelf", { params: { query: { language } } })),
 
   personas: () => got(http.GET("/fireside/v1/personas")),
   savePersona: (name: string, toml: string) =>

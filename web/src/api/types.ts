@@ -16,6 +16,7 @@ export type ReceiptCounts = Schemas["ReceiptCounts"];
 export type Usage = Schemas["fireside.messages.Usage"];
 export type Timings = Schemas["Timings"];
 export type ModelCard = Schemas["ModelCard"];
+export type Offer = Schemas["Offer"];
 export type Persona = Schemas["Persona"];
 export type SearchHit = Schemas["SearchHit"];
 export type ServerStatus = Schemas["ServerStatus"];
@@ -27,10 +28,12 @@ export type Memories = Schemas["Memories"];
 export type Pairing = Schemas["Pairing"];
 export type Warmth = Schemas["Warmth"];
 
-/** A text file that goes with a message. */
+/** A text file or a picture that goes with a message. */
 export interface Attachment {
   readonly name: string;
   readonly text: string;
+  /** PNG, JPEG or GIF, as base64; such a file has no text */
+  readonly picture?: string;
 }
 
 /** What one turn may ask for beyond its words; what is left out comes from the conversation's defaults. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { attached, freeName, messageBytes, MOST_BYTES, MOST_FILE_BYTES, readFiles, taken } from "./files";
+import { attached, freeName, messageBytes, MOST_BYTES, MOST_FILE_BYTES, MOST_PICTURE_BYTES, readFiles, shownAt, taken } from "./files";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const utf16 = (text: string, little: boolean, mark: boolean) => {
@@ -33,12 +33,29 @@ describe("a file that is text", () => {
   });
 });
 
+describe("a picture", () => {
+  it.each([
+    ["photo.jpg", bytes(0xff, 0xd8, 0xff, 0xe0, 0, 16, "JFIF"), "image/jpeg"],
+    ["photo.txt", bytes(0x89, "PNG\r\n", 0x1a, 10, 0, 0), "image/png"],
+    ["photo", bytes("GIF89a", 1, 0), "image/gif"],
+  ])("goes with a message as what it is: %s", (name, data, kind) => {
+    const one = taken(name, data);
+    const picture = "file" in one ? (one.file.picture ?? "") : "";
+    expect(shownAt(picture)).toBe(`data:${kind};base64,${picture}`);
+    expect(atob(picture)).toBe(String.fromCharCode(...data));
+  });
+
+  it("is refused where it is too large, alone or with others", () => {
+    const png = (size: number) => taken("a.png", Uint8Array.from({ length: size }, (_, at) => [0x89, 0x50, 0x4e, 0x47][at] ?? 0));
+    expect(png(MOST_PICTURE_BYTES + 1)).toEqual({ name: "a.png", refused: "large" });
+    expect(attached([], [png(4_000_000), png(3_000_000)]).refused).toEqual([{ name: "a.png", why: "large" }]);
+  });
+});
+
 describe("a file that isn't", () => {
   it.each([
     ["paper.pdf", bytes("%PDF-1.7\n", 0xe2, 0xe3, 0, 1), "pdf"],
     ["renamed.txt", bytes("%PDF-1.4\n1 0 obj\n"), "pdf"],
-    ["photo.jpg", bytes(0xff, 0xd8, 0xff, 0xe0, 0, 16, "JFIF"), "image"],
-    ["photo.png", bytes(0x89, "PNG\r\n", 0x1a, 10, 0, 0), "image"],
     ["photo.webp", bytes("RIFF", 1, 2, 3, 0, "WEBPVP8 "), "image"],
     ["photo.heic", bytes(0, 0, 0, 24, "ftypheic", 0), "image"],
     ["letter.docx", bytes("PK", 3, 4, 20, 0), "office"],

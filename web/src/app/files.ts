@@ -1,4 +1,4 @@
-/** Which files can go with a message, and why others can't. A model is given their text. Pure. */
+/** Which files can go with a message, and why others can't. A model is given their text, or shown them. Pure. */
 
 import type { Attachment } from "../api/types";
 
@@ -6,6 +6,9 @@ import type { Attachment } from "../api/types";
 export const MOST_BYTES = 4_000_000;
 /** No file beyond this can fit: UTF-16 takes at most two bytes for one of UTF-8. */
 export const MOST_FILE_BYTES = 2 * MOST_BYTES;
+/** What the server takes of one picture, and of all that go with a message, as base64. */
+export const MOST_PICTURE_BYTES = 5_000_000;
+const MOST_PICTURES_BYTES = 7_000_000;
 export const LONG_PASTE = 6000;
 
 export type Refusal = "pdf" | "image" | "office" | "archive" | "media" | "encoding" | "binary" | "empty" | "large" | "unreadable";
@@ -13,9 +16,6 @@ export type Taken = { readonly file: Attachment } | { readonly name: string; rea
 
 const MAGIC: readonly (readonly [string, Refusal])[] = [
   ["%PDF-", "pdf"],
-  ["\x89PNG", "image"],
-  ["\xff\xd8\xff", "image"],
-  ["GIF8", "image"],
   ["BM", "image"],
   ["II*\0", "image"],
   ["MM\0*", "image"],
@@ -30,10 +30,30 @@ const MAGIC: readonly (readonly [string, Refusal])[] = [
 ];
 const OFFICE = /\.(docx?|xlsx?|pptx?|odt|ods|odp|pages|numbers|key|epub|rtf)$/i;
 
-/** Take a file's bytes as text, by what is in them and not by what it is called. */
+/** How pictures begin that a model can be shown. */
+const PICTURES = ["\x89PNG", "\xff\xd8\xff", "GIF8"];
+
+/** Return the address of a picture that an `img` shows; the page asks nobody for it. */
+export function shownAt(picture: string): string {
+  const kind = picture.startsWith("/9j/") ? "image/jpeg" : picture.startsWith("R0lG") ? "image/gif" : "image/png";
+  return `data:${kind};base64,${picture}`;
+}
+
+function base64(bytes: Uint8Array): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
+  return btoa(text);
+}
+
+/** Take a file's bytes as a picture or as text, by what is in them and not by what it is called. */
 export function taken(name: string, bytes: Uint8Array): Taken {
   const label = labelled(name);
   if (!bytes.length) return { name: label, refused: "empty" };
+  const head = String.fromCharCode(...bytes.subarray(0, 4));
+  if (PICTURES.some((magic) => head.startsWith(magic))) {
+    if (bytes.length > MOST_PICTURE_BYTES) return { name: label, refused: "large" };
+    return { file: { name: label, text: "", picture: base64(bytes) } };
+  }
   const text = decoded(bytes);
   if (text === null || /[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text)) return { name: label, refused: whyNot(name, bytes, text === null) };
   if (/\.rtf$/i.test(name)) return { name: label, refused: "office" };
@@ -80,11 +100,18 @@ const labelled = (name: string): string => name.replace(/[\p{Cc}\p{Cf}\u2028\u20
 
 const encoder = new TextEncoder();
 
-export const bytesOf = (file: Attachment): number => encoder.encode(file.text).length;
+export const bytesOf = (file: Attachment): number =>
+  file.picture ? Math.floor((file.picture.length * 3) / 4) : encoder.encode(file.text).length;
 
 /** What a message takes of the server's bound: names, two line ends around each text, and the words. */
 export const messageBytes = (text: string, files: readonly Attachment[]): number =>
-  encoder.encode(text).length + files.reduce((sum, file) => sum + encoder.encode(file.name).length + bytesOf(file) + 5, 0);
+  encoder.encode(text).length +
+  files.reduce((sum, file) => sum + encoder.encode(file.name).length + (file.picture ? 0 : bytesOf(file)) + 5, 0);
+
+const picturesBytes = (files: readonly Attachment[]): number => files.reduce((sum, { picture = "" }) => sum + picture.length, 0);
+
+const tooMuch = (files: readonly Attachment[]): boolean =>
+  messageBytes("", files) > MOST_BYTES || picturesBytes(files) > MOST_PICTURES_BYTES;
 
 /** Return a name like `name` that no other file has. */
 export function freeName(name: string, files: readonly Attachment[]): string {
@@ -105,9 +132,9 @@ export function attached(files: readonly Attachment[], added: readonly Taken[]):
   const refused: { name: string; why: Refusal }[] = [];
   for (const one of added) {
     if ("refused" in one) refused.push({ name: one.name, why: one.refused });
-    else if (kept.some(({ name, text }) => name === one.file.name && text === one.file.text)) continue;
-    else if (messageBytes("", [...kept, one.file]) > MOST_BYTES) refused.push({ name: one.file.name, why: "large" });
-    else kept.push({ name: freeName(one.file.name, kept), text: one.file.text });
+    else if (kept.some(({ name, text, picture }) => name === one.file.name && text === one.file.text && picture === one.file.picture)) continue;
+    else if (tooMuch([...kept, one.file])) refused.push({ name: one.file.name, why: "large" });
+    else kept.push({ ...one.file, name: freeName(one.file.name, kept) });
   }
   return { files: kept, refused };
 }

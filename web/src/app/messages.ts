@@ -14,7 +14,7 @@ import { attempt, store, tell } from "./store.svelte";
  */
 export async function edit(message: Message, text: string): Promise<boolean> {
   if (message.role === "user") {
-    const again = { text, files: filesOf(message).map(({ name, text }) => ({ name, text })), parentId: message.parent_id };
+    const again = { text, files: filesOf(message), parentId: message.parent_id };
     return await ask(again, { defaults: {}, temporary: false });
   }
   const edited = await attempt(async () => {

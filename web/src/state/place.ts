@@ -11,4 +11,5 @@ export const nameOf = (state: State, reference: string | null): string =>
   cardOf(state, reference)?.name ?? (reference ?? state.status?.default_model ?? "").split(/[/:]/).at(-1) ?? "";
 
 /** Where a model computes; undefined where nobody knows it any more, since nothing is to be claimed then. */
-export const placeOf = (state: State, reference: string | null): ModelCard["place"] | undefined => cardOf(state, reference)?.place;
+export const placeOf = (state: State, reference: string | null): ModelCard["place"] | undefined =>
+  cardOf(state, reference)?.place ?? (reference?.startsWith("remote:") ? "elsewhere" : undefined);

@@ -7,7 +7,7 @@ import { branchOf, leafUnder, siblings, textOf } from "./tree";
 
 export const conversation = (over: Partial<Conversation> = {}): Conversation => ({
   id: "c", title: "", created_at: 0, updated_at: 0, head_id: null, defaults: {} as Conversation["defaults"],
-  pinned: false, temporary: false, deleted_at: null, messages_count: 0, warmth: null, running: [], ...over,
+  pinned: false, temporary: false, deleted_at: null, messages_count: 0, warmth: null, running: [], place: null, ...over,
 });
 
 export const message = (id: string, parent_id: string | null, over: Partial<Message> = {}): Message => ({

@@ -1,6 +1,6 @@
 /** A conversation as a tree: branches, siblings, and the leaf below a message. Pure. */
 
-import type { Message } from "../api/types";
+import type { Attachment, Message } from "../api/types";
 import type { Messages, Open } from "./model";
 
 export const NO_MESSAGES: Messages = { byId: new Map(), children: new Map() };
@@ -86,8 +86,11 @@ export const textOf = (message: Message): string =>
 export const reasoningOf = (message: Message): string =>
   message.parts.map((part) => (part.type === "reasoning" ? part.text : "")).join("");
 
-export const filesOf = (message: Message): readonly { readonly name: string; readonly text: string }[] =>
-  message.parts.filter((part) => part.type === "file");
+export const filesOf = (message: Message): readonly Attachment[] =>
+  message.parts.flatMap((part): Attachment[] => {
+    if (part.type === "image") return [{ name: part.name, text: "", picture: part.data }];
+    return part.type === "file" ? [{ name: part.name, text: part.text }] : [];
+  });
 
 export const running = (message: Message): boolean => message.status === "queued" || message.status === "streaming";
 

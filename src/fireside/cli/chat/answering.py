@@ -14,7 +14,7 @@ from fireside.cli.languages import _, _n
 from fireside.conversations import StoredMessage
 from fireside.errors import FiresideError, from_code
 from fireside.events import Event, Failed, Finished, Progress, Reasoning, ReceiptReady, Text
-from fireside.messages import FilePart, Part, Receipt, TextPart
+from fireside.messages import FilePart, ImagePart, Part, PromptFormat, Receipt, TextPart
 
 INTERRUPTED = 130
 
@@ -41,7 +41,8 @@ async def send(session: Session, text: str) -> None:
 
 
 def _parts(session: Session, text: str) -> tuple[Part, ...]:
-    kept = [part for part in session.editing.parts if isinstance(part, FilePart)] if session.editing else []
+    before = session.editing.parts if session.editing else ()
+    kept = [part for part in before if isinstance(part, FilePart | ImagePart)]
     words = [TextPart(text)] if text else []
     return (*kept, *session.files, *words)
 
@@ -49,6 +50,7 @@ def _parts(session: Session, text: str) -> tuple[Part, ...]:
 async def watch(session: Session, reply: StoredMessage) -> None:
     """Show the reply from its first word to its end. Ctrl-C stops it; a second one leaves the chat."""
     session.head_id = reply.id
+    _tell_transcript(session, reply)
     watching = asyncio.ensure_future(Watcher(session).show(session.client.events(reply.id)))
     stopping: list[asyncio.Task[None]] = []
 
@@ -70,6 +72,17 @@ async def watch(session: Session, reply: StoredMessage) -> None:
                 task.cancel()
     await _tell_notices(session)
     session.screen.note("")
+
+
+def _tell_transcript(session: Session, reply: StoredMessage) -> None:
+    """Say that a model goes on with a transcript where nobody asked for one."""
+    chosen = reply.defaults.format if reply.defaults else None
+    if chosen is not PromptFormat.TRANSCRIPT or session.in_force.format or session.told_transcript:
+        return
+    session.told_transcript = True
+    session.screen.note(
+        _("this model has no chat template: it goes on with a transcript · an instruct model chats better")
+    )
 
 
 async def _stop(session: Session, reply_id: str) -> None:

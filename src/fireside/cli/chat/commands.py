@@ -140,7 +140,11 @@ def _files() -> list[Command]:
     rooms = commands_files
     return [
         Command(
-            "file", _("PATH"), _("attach a text file to the next message"), rooms.attach, takes_path=True
+            "file",
+            _("PATH"),
+            _("attach a text file or a picture to the next message"),
+            rooms.attach,
+            takes_path=True,
         ),
         Command(
             "export",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import msgspec
@@ -12,7 +13,8 @@ from fireside.cli.chat.first_model import fetch
 from fireside.cli.chat.sampling_text import NAMES, NOTHING, parse_settings, written
 from fireside.cli.chat.session import Session
 from fireside.cli.languages import _
-from fireside.errors import BadRequest
+from fireside.cli.whereabouts import place_of
+from fireside.errors import BadRequest, FiresideError
 from fireside.messages import Defaults, PromptFormat
 
 _EXAMPLES = {"temperature": "0.7", "seed": "5", "stop": r'"\n"', "max_tokens": "200", "top_k": "40"}
@@ -21,9 +23,10 @@ _EXAMPLES = {"temperature": "0.7", "seed": "5", "stop": r'"\n"', "max_tokens": "
 async def model(session: Session, argument: str) -> None:
     """Show the model, or take another one, which is fetched when it isn't here."""
     if not argument:
-        session.screen.say(await model_name(session))
+        session.screen.say(await _named(session))
         for card in await session.client.models():
-            session.screen.note(f"  {card.reference}" + (_(" (here)") if card.installed else ""))
+            where = f" · {place_of(card)}" if card.place == "elsewhere" else _(" (here)")
+            session.screen.note(f"  {card.reference}" + (where if card.installed else ""))
         return
     if argument in NOTHING:
         await session.change(model=None)
@@ -32,7 +35,7 @@ async def model(session: Session, argument: str) -> None:
         if not card.installed:
             card = await fetch(session.client, session.screen, card)
         await session.change(model=card.reference)
-    session.screen.note(_("model: {name}", name=await model_name(session)))
+    session.screen.note(_("model: {name}", name=await _named(session)))
 
 
 async def model_name(session: Session) -> str:
@@ -40,12 +43,20 @@ async def model_name(session: Session) -> str:
     return session.in_force.model or (await session.client.status()).default_model
 
 
+async def _named(session: Session) -> str:
+    """Return the model that answers next, and where it is if that isn't here."""
+    name, where = await model_name(session), ""
+    with contextlib.suppress(FiresideError):  # one that is gone; whoever asks it is told
+        where = place_of(await session.client.model(name))
+    return " · ".join(filter(None, (name, where)))
+
+
 async def models(session: Session) -> Sequence[tuple[str, str]]:
     return [(card.reference, _about(card)) for card in await session.client.models()]
 
 
 def _about(card: ModelCard) -> str:
-    return f"{card.name} · {card.licence}" if card.licence else card.name
+    return " · ".join(filter(None, (card.name, card.licence, place_of(card))))
 
 
 async def persona(session: Session, argument: str) -> None:

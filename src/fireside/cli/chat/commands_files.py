@@ -8,58 +8,27 @@ from pathlib import Path
 from typing import Literal
 
 from fireside.cards import ImportSummary
+from fireside.cli.attaching import read_part
 from fireside.cli.chat.branches import last_reply
 from fireside.cli.chat.clipboard import copy_text
 from fireside.cli.chat.session import Session
-from fireside.cli.chat.waiting import Waiting, megabytes
+from fireside.cli.chat.waiting import Waiting
 from fireside.cli.languages import _, _n
-from fireside.errors import BadRequest, Conflict, TooLarge
-from fireside.messages import FilePart
+from fireside.errors import BadRequest, Conflict
 
-FILE_BYTES = 1_000_000
-"""More than this fills the largest usual window several times over."""
 _STYLES: dict[str, Literal["markdown", "json"]] = {".md": "markdown", ".json": "json"}
 
 
 async def attach(session: Session, argument: str) -> None:
-    """Attach a text file to the next message; `none` takes all attached ones away."""
+    """Attach a text file or a picture to the next message; `none` takes all attached ones away."""
     if argument == "none":
         session.files = []
         session.screen.note(_("nothing is attached"))
         return
     path = _path(argument, "/file notes.txt")
-    session.files.append(FilePart(path.name, read_text(path)))
+    session.files.append(read_part(path))
     names = ", ".join(file.name for file in session.files)
     session.screen.note(_("attached to the next message: {names}", names=names))
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file; BadRequest or TooLarge says what is wrong with it."""
-    try:
-        # Asked first: opening a pipe would wait for ever, and a device has no end.
-        if not path.is_file():
-            reason = _("it is a folder") if path.is_dir() else _("there is no such file")
-            raise BadRequest(_("{path} can't be attached: {reason}", path=path, reason=reason))
-        with path.open("rb") as file:
-            data = file.read(FILE_BYTES + 1)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise BadRequest(_("{path} can't be attached: {reason}", path=path, reason=reason)) from None
-    if len(data) > FILE_BYTES:
-        raise TooLarge(
-            _("{path} is too large: {limit} is the most", path=path, limit=megabytes(FILE_BYTES)),
-            hint=_("attach the part that matters"),
-        )
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadRequest(
-            _("{path} is not a UTF-8 text: byte {byte} doesn't fit", path=path, byte=error.start + 1),
-            hint=_("only text files can be attached"),
-        ) from None
-    if "\0" in text:
-        raise BadRequest(_("{path} is not a text", path=path), hint=_("only text files can be attached"))
-    return text
 
 
 async def export(session: Session, argument: str) -> None:

@@ -9,6 +9,7 @@ from fireside.cards import ModelCard
 from fireside.cli.chat.screen import Screen
 from fireside.cli.chat.waiting import Waiting, introduced
 from fireside.cli.languages import _
+from fireside.cli.models_fit import fit_of
 
 if TYPE_CHECKING:
     from fireside.client.routes import AsyncClient
@@ -20,6 +21,10 @@ async def fetch(client: AsyncClient, screen: Screen, card: ModelCard) -> ModelCa
     Ctrl-C leaves what was fetched so far; the next time goes on from there.
     """
     screen.note(_("fetching {model}", model=introduced(card)))
+    if card.terms:
+        screen.note(_("its terms: {terms}", terms=card.terms))
+    if fit := await fit_of(client, card):
+        screen.note(_("on this machine: {fit}", fit=fit))
     with Waiting(screen) as waiting:
         async with aclosing(client.pull(card.reference)) as steps:
             async for step in steps:

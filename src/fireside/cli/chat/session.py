@@ -12,7 +12,7 @@ from fireside.cli.chat.screen import Screen
 from fireside.cli.languages import _
 from fireside.conversations import Conversation, StoredMessage, Tree
 from fireside.errors import Conflict
-from fireside.messages import Defaults, FilePart, PromptFormat
+from fireside.messages import Defaults, FilePart, ImagePart, PromptFormat
 
 if TYPE_CHECKING:
     from fireside.cli.chat.input import Reader
@@ -46,7 +46,7 @@ class Session:
     conversation: Conversation | None = None
     head_id: str | None = None
     temporary: bool = False
-    files: list[FilePart] = field(default_factory=list)
+    files: list[FilePart | ImagePart] = field(default_factory=list)
     """Attached to the next message."""
     editing: StoredMessage | None = None
     """The message that the next one replaces, on a branch of its own."""
@@ -57,6 +57,7 @@ class Session:
     listed: list[str] = field(default_factory=list)
     """The conversations of the last listing, for `/open NUMBER`."""
     told_omitted: bool = False
+    told_transcript: bool = False
 
     @property
     def own(self) -> Defaults:
@@ -138,5 +139,5 @@ class Session:
             self.defaults = self.conversation.defaults.merged(self.turn)
         self.turn = Defaults()
         self.conversation, self.head_id, self.editing = None, None, None
-        self.temporary, self.told_omitted = temporary, False
+        self.temporary, self.told_omitted, self.told_transcript = temporary, False, False
         self.reader.remember = not temporary

@@ -14,6 +14,7 @@ from fireside.cli.languages import _
 from fireside.cli.lookup import find_conversation_id, find_last_id
 from fireside.cli.options import ChatOptions
 from fireside.cli.visible import visible_line
+from fireside.cli.whereabouts import place_of
 from fireside.conversations import Tree
 from fireside.errors import FiresideError
 
@@ -52,7 +53,7 @@ async def _present_model(session: Session, *, is_new: bool) -> None:
         card = await session.client.model(await model_name(session))
         if not card.installed:
             card = await fetch(session.client, session.screen, card)
-        name = card.name
+        name = " · ".join(filter(None, (card.name, place_of(card))))
     except FiresideError as error:
         if is_new:
             raise

@@ -89,6 +89,8 @@ def _stage(progress: Progress) -> str:
         case "reading":
             counts = f"{done:,.0f}/{total:,.0f}" if total else f"{done:,.0f}"
             return _("reading: {tokens} tokens", tokens=counts)
+        case "measuring":
+            return _("measuring this machine: {share:.0%}", share=done / (total or 1))
 
 
 def _amount(done: float, total: float | None) -> str:
@@ -98,7 +100,8 @@ def _amount(done: float, total: float | None) -> str:
 def introduced(card: ModelCard) -> str:
     """Return name, licence, size and origin of a model that is about to be fetched."""
     licence = card.licence or _("licence unknown")
-    return f"{card.name} · {licence} · {megabytes(card.size_bytes)} · {card.origin}"
+    size = megabytes(card.size_bytes) if card.size_bytes else _("size unknown")
+    return f"{card.name} · {licence} · {size} · {card.origin}"
 
 
 class Waiting:

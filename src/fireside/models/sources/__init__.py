@@ -14,7 +14,20 @@ SOURCES = {
     "file": "fireside.models.sources.file:FileSource",
     "hf": "fireside.models.sources.hub:HubSource",
     "https": "fireside.models.sources.https:HttpsSource",
+    "remote": "fireside.models.sources.remote:RemoteSource",
 }
+
+ELSEWHERE = {
+    "ollama": "fireside.models.sources.ollama:Ollama",
+    "lmstudio": "fireside.models.sources.lm_studio:LmStudio",
+    "jan": "fireside.models.sources.jan:Jan",
+    "gpt4all": "fireside.models.sources.gpt4all:Gpt4All",
+    "hf-cache": "fireside.models.sources.hub_cache:HubCache",
+}
+"""Other programs that keep models here (`models.elsewhere`); a file that several share is the first's."""
+SOURCES |= ELSEWHERE
+IN_PLACE = frozenset(("file", *ELSEWHERE))
+"""Sources whose models are used where they lie: nothing of them is fetched."""
 
 
 Stage = Literal["fetching", "verifying"]

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import importlib.util
 import netrc
 import os
-import shutil
-import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import httpx
 
+from fireside import keyring
 from fireside.errors import ConfigError
-
-KEYRING_TIMEOUT_S = 60.0
 
 Origin = tuple[str, str, int | None]
 
@@ -99,33 +94,8 @@ class Credentials:
         place = self._places.get(origin(url))
         if not self._keyring or place is None or not place.username or origin(url) in self._logins:
             return False
-        command = _keyring_command()
-        if command is None:
-            return False
         for service in (str(place.copy_with(userinfo=b"")), place.netloc.decode()):
-            password = await _run(*command, "get", service, place.username)
-            if password:
+            if password := await keyring.password(service, place.username):
                 self._logins[origin(url)] = (place.username, password)
                 return True
         return False
-
-
-def _keyring_command() -> tuple[str, ...] | None:
-    if found := shutil.which("keyring"):
-        return (found,)
-    return (sys.executable, "-m", "keyring") if importlib.util.find_spec("keyring") else None
-
-
-async def _run(*command: str) -> str | None:
-    """Return what the command prints, or None when it fails or doesn't end."""
-    pipe, none = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-    child = await asyncio.create_subprocess_exec(*command, stdin=none, stdout=pipe, stderr=none)
-    try:
-        output, _ = await asyncio.wait_for(child.communicate(), KEYRING_TIMEOUT_S)
-    except TimeoutError:
-        return None
-    finally:
-        if child.returncode is None:
-            child.kill()
-            await child.wait()
-    return output.decode(errors="replace").strip() or None if child.returncode == 0 else None

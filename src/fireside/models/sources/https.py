@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
 from fireside.cards import ModelCard
 from fireside.errors import Conflict, DownloadFailed, ModelDamaged, ModelNotFound
-from fireside.models.hub import is_plain_path
 from fireside.models.inspection import inspect
 from fireside.models.pip_configuration import read_pip_configuration
+from fireside.models.references import is_plain_path
 from fireside.models.sources import Progress, PullProgress
-from fireside.models.sources.credentials import NoLogin
-from fireside.models.sources.web import Failure, Web
-from fireside.models.sources.whole_file import Expected, bring_file
-from fireside.models.sources.work import check_room, in_thread, only_one, storing, sync_folder
+from fireside.models.sources.expected import Expected
+from fireside.models.sources.work import check_room, in_thread, nobody_fetches, only_one, storing, sync_folder
 from fireside.models.terms import terms_of
+
+if TYPE_CHECKING:
+    from fireside.models.sources.web import Failure
 
 
 class _Record(msgspec.Struct, frozen=True):
@@ -45,10 +48,13 @@ class HttpsSource:
         self._environ = environ
 
     def cards(self) -> tuple[ModelCard, ...]:
-        records = ((path.parent, _read(path)) for path in sorted(self._folder.glob("*/record.json")))
-        return tuple(
-            _card(folder, record) for folder, record in records if record and _is_whole(folder, record)
-        )
+        cards = []
+        for path in sorted(self._folder.glob("*/record.json")):
+            record = _read(path)
+            if record is not None and _is_whole(path.parent, record):
+                with contextlib.suppress(ModelDamaged):  # said where that model is asked for
+                    cards.append(_card(path.parent, record))
+        return tuple(cards)
 
     def card(self, name: str) -> ModelCard:
         """Return the card of what is here, or one that knows only the name: nobody is asked."""
@@ -74,6 +80,9 @@ class HttpsSource:
         card = self.card(name)
         if card.installed:
             return card
+        from fireside.models.sources.credentials import NoLogin
+        from fireside.models.sources.web import Failure, Web
+
         try:
             async with (
                 Web(read_pip_configuration(self._environ), NoLogin()) as web,
@@ -94,11 +103,15 @@ class HttpsSource:
                 done = part.stat().st_size if part.exists() else 0
                 return PullProgress("fetching", done, done)
 
-            async with only_one(self._downloads / f"https-{sha256}.lock", seen, progress):
+            async with only_one(self._lock(sha256), seen, progress):
                 if not self.card(name).installed:
                     await self._bring(name, progress)
 
     async def _bring(self, name: str, progress: Progress) -> None:
+        from fireside.models.sources.credentials import NoLogin
+        from fireside.models.sources.web import Failure, Web
+        from fireside.models.sources.whole_file import bring_file
+
         url, sha256 = _parts(name)
         target = self._folder / sha256 / _file_name(url)
         configuration = read_pip_configuration(self._environ)
@@ -129,9 +142,13 @@ class HttpsSource:
             raise Conflict(
                 f"{folder} leads out of {self._home}", hint="that link was made by hand; remove it by hand"
             )
-        for file in parts:
-            file.unlink(missing_ok=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        with nobody_fetches(self._lock(sha256), f"https:{name}"):
+            for file in parts:
+                file.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _lock(self, sha256: str) -> Path:
+        return self._downloads / f"https-{sha256}.lock"
 
 
 def _parts(name: str) -> tuple[str, str]:

@@ -6,25 +6,20 @@ The hub's own client asks and resolves; the bytes come by the same way as those 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import httpx
 import msgspec
 
 from fireside.cards import ModelCard
-from fireside.errors import Conflict, DownloadFailed, FiresideError, ModelDamaged, ModelNotFound
-from fireside.models.hub import TOKEN_HINT, Hub
+from fireside.errors import Conflict, ModelDamaged, ModelNotFound
+from fireside.models.hub import Hub
 from fireside.models.inspection import inspect
-from fireside.models.pip_configuration import read_pip_configuration
-from fireside.models.sources import Progress, PullProgress, Stage
-from fireside.models.sources.credentials import origin
-from fireside.models.sources.download import Fetched
+from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.hub_choice import offered, record_of
 from fireside.models.sources.hub_records import HubRecord, HubRecords, StoredFile
-from fireside.models.sources.web import Failure, NotThere, Web
-from fireside.models.sources.whole_file import bring_file
-from fireside.models.sources.work import check_room, only_one, storing
+from fireside.models.sources.work import check_room, nobody_fetches, only_one, storing
 
 
 class HubSource:
@@ -47,7 +42,11 @@ class HubSource:
         self._hub = Hub(environ)
 
     def cards(self) -> tuple[ModelCard, ...]:
-        return tuple(self._card(record) for record in self._records.all() if self._records.is_whole(record))
+        cards = []
+        for record in filter(self._records.is_whole, self._records.all()):
+            with contextlib.suppress(ModelDamaged):  # said where that model is asked for
+                cards.append(self._card(record))
+        return tuple(cards)
 
     def card(self, name: str) -> ModelCard:
         """Return the card of what is here, or one that knows only the name: nobody is asked."""
@@ -75,8 +74,9 @@ class HubSource:
         repository = name.partition(":")[0]
         with storing(name, self._folder):
             self._downloads.mkdir(parents=True, exist_ok=True)
-            lock = self._downloads / f"hf-{repository.lower().replace('/', '--')}.lock"
-            async with only_one(lock, lambda: self._seen_from_outside(repository), progress):
+            async with only_one(
+                self._lock(repository), lambda: self._seen_from_outside(repository), progress
+            ):
                 if self._here(name) is None:
                     await self._bring(name, progress)
 
@@ -89,8 +89,12 @@ class HubSource:
         if len({record.reference for record in meant}) > 1:
             several = ", ".join(sorted({record.reference for record in meant}))
             raise Conflict(f"several models of {repository} are here", hint=f"name one of them: {several}")
-        for record in meant:
-            self._records.remove(record, self._downloads)
+        with nobody_fetches(self._lock(repository), f"hf:{name}"):
+            for record in meant:
+                self._records.remove(record, self._downloads)
+
+    def _lock(self, repository: str) -> Path:
+        return self._downloads / f"hf-{repository.lower().replace('/', '--')}.lock"
 
     # -- what is here
 
@@ -103,12 +107,11 @@ class HubSource:
         return None
 
     def _card(self, record: HubRecord) -> ModelCard:
-        repository = record.repository.partition("/")[2]
-        card = inspect(
-            self._records.path(record), reference=record.reference, origin=record.origin, name=repository
-        )
+        path, repository = self._records.path(record), record.repository.partition("/")[2]
+        card = inspect(path, reference=record.reference, origin=record.origin, name=repository)
         return msgspec.structs.replace(
             card,
+            name=repository if path.name == record.revision else card.name,
             size_bytes=record.size_bytes,
             sha256=record.sha256,
             licence=record.licence or card.licence,
@@ -135,37 +138,16 @@ class HubSource:
     # -- the way here
 
     async def _bring(self, name: str, progress: Progress) -> None:
+        from fireside.models.sources.hub_pull import HubPull
+
         repository = await asyncio.to_thread(self._hub.repository, name.partition(":")[0])
         record = record_of(repository, name, self._available_bytes())
         await asyncio.to_thread(self._hub.check_access, repository, record.files[0].path)
         here = sum(self._bytes_of(record, file) for file in record.files)
         check_room(self._downloads, record.size_bytes - here, record.reference)
         self._records.begin(record)
-        configuration = read_pip_configuration(self._environ)
-        done = 0
-        async with Web(configuration, _HubLogin(self._hub)) as web:
-            for file in record.files:
-
-                def tell(stage: Stage, begin: int = done) -> Fetched:
-                    return lambda bytes_done, _: progress(
-                        PullProgress(stage, begin + bytes_done, record.size_bytes)
-                    )
-
-                target = self._records.root(record) / file.path
-                if not _has_size(target, file.size_bytes):
-                    try:
-                        await bring_file(
-                            web,
-                            file.expected(self._hub.address(repository, file.path)),
-                            self._downloads,
-                            target,
-                            retries=configuration.retries,
-                            fetched=tell("fetching"),
-                            verified=tell("verifying"),
-                        )
-                    except Failure as failure:
-                        raise _explained(failure, record, file.path) from failure
-                done += file.size_bytes
+        pull = HubPull(self._hub, repository, record, self._records.root(record), self._downloads)
+        await pull.run(self._environ, progress)
         await asyncio.to_thread(self._settle, record)
 
     def _settle(self, record: HubRecord) -> None:
@@ -178,40 +160,8 @@ class HubSource:
         self._records.finish(record)
 
 
-class _HubLogin:
-    """The person's token, for the hub's own address alone: files mostly lie on other servers."""
-
-    hint = TOKEN_HINT
-
-    def __init__(self, hub: Hub) -> None:
-        token = hub.token()
-        self._origin = origin(httpx.URL(hub.endpoint))
-        self._header = f"Bearer {token}" if token else None
-
-    def header(self, url: httpx.URL) -> str | None:
-        return self._header if origin(url) == self._origin else None
-
-    async def ask(self, url: httpx.URL) -> bool:
-        return False
-
-
 def _is_called(record: HubRecord, variant: str) -> bool:
     if record.variant is None:
         return False
     paths = (file.path for file in record.files)
     return record.variant.upper() == variant.upper() or variant in paths
-
-
-def _has_size(path: Path, size_bytes: int) -> bool:
-    return path.is_file() and path.stat().st_size == size_bytes
-
-
-def _explained(failure: Failure, record: HubRecord, path: str) -> FiresideError:
-    if isinstance(failure, NotThere):
-        return ModelNotFound(
-            f"{record.repository} hasn't {path} any more", hint=f"see what it has now: {record.origin}"
-        )
-    return DownloadFailed(
-        f"{record.reference} couldn't be fetched: {failure}",
-        hint=f"{failure.hint}; what has arrived is used the next time",
-    )

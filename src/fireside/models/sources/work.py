@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import filelock
 
-from fireside.errors import DownloadFailed
+from fireside.errors import Conflict, DownloadFailed
 from fireside.models.sources import Progress, PullProgress
 
 SPARE_BYTES = 8 << 20
@@ -58,6 +58,21 @@ async def only_one(lock: Path, seen: Callable[[], PullProgress], progress: Progr
         except filelock.Timeout:
             progress(seen())
             await asyncio.sleep(LOCK_POLL_S)
+    try:
+        yield
+    finally:
+        held.release()
+
+
+@contextlib.contextmanager
+def nobody_fetches(lock: Path, name: str) -> Iterator[None]:
+    """Hold the lock of what is removed; Conflict where it is being fetched, under whatever name."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    held = filelock.FileLock(lock)
+    try:
+        held.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise Conflict(f"{name} is being fetched", hint="wait for it, or stop it first") from error
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from fireside.errors import AnswerInvalid
-from fireside.server.openai.chunks import Begun, End, Piece, Said
+from fireside.server.openai.chunks import Begun, Counts, End, Piece, Said
 
 StopReason = Literal["end_turn", "max_tokens", "stop_sequence", "tool_use", "model_context_window_exceeded"]
 
@@ -145,11 +145,15 @@ class Telling:
         return len(self.message.content) - 1
 
     def _begin(self, begun: Begun) -> Iterator[StreamEvent]:
-        usage = self.message.usage
-        usage.input_tokens = begun.prompt_tokens - begun.cached_tokens
-        usage.cache_read_input_tokens = begun.cached_tokens
+        self._count(begun)
         yield MessageStart(self.message)
         yield Ping()
+
+    def _count(self, read: Begun | Counts) -> None:
+        """Take over what was read; a server elsewhere tells it at the end only."""
+        if read.prompt_tokens:
+            self.message.usage.input_tokens = read.prompt_tokens - read.cached_tokens
+            self.message.usage.cache_read_input_tokens = read.cached_tokens
 
     def _piece(self, piece: Piece) -> Iterator[StreamEvent]:
         if piece.reasoning:
@@ -193,6 +197,7 @@ class Telling:
 
     def _end(self, end: End, met: str | None) -> Iterator[StreamEvent]:
         yield from self._close(cut=end.reason == "length")
+        self._count(end.counts)
         self.message.usage.output_tokens = end.counts.completion_tokens
         self.message.stop_reason = self._reason(end, met)
         self.message.stop_sequence = met

@@ -28,8 +28,18 @@ class Text(Value, tag_field="type", tag="text", frozen=True):
     citations: Ignored = None
 
 
+class ImageSource(Value, frozen=True):
+    """A picture in base64. One with an address is refused: nothing is fetched for a model."""
+
+    type: str
+    media_type: str = ""
+    data: str = ""
+    url: Ignored = None
+    file_id: Ignored = None
+
+
 class Image(Value, tag_field="type", tag="image", frozen=True):
-    source: Ignored = None
+    source: ImageSource
     cache_control: Ignored = None
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from fireside.errors import BadRequest
+from fireside.pictures import decoded
 from fireside.server.anthropic.requests import (
     AnyChoice,
     Asked,
@@ -31,9 +32,12 @@ from fireside.server.openai.conversation import (
     Call,
     CalledFunction,
     ChatMessage,
+    ImagePart,
     SystemMessage,
+    TextPart,
     ToolMessage,
     UserMessage,
+    picture,
 )
 from fireside.server.openai.requests import Function, chosen_tools
 from fireside.server.openai.schemas import check_schema
@@ -96,18 +100,33 @@ def _message(message: InputMessage, field: str) -> Iterator[ChatMessage]:
 
 def _from_user(content: Sequence[Block], field: str) -> Iterator[ChatMessage]:
     """Results of tools are messages of their own, before the words that came with them."""
-    words: list[str] = []
+    said: list[TextPart | ImagePart] = []
     for number, block in enumerate(content):
         where = f"{field}.content[{number}]"
         match block:
             case Text():
-                words.append(block.text)
+                said.append(TextPart(block.text))
+            case Image():
+                said.append(_picture(block, where))
             case ToolResult():
                 yield ToolMessage(_result(block, where), block.tool_use_id)
             case _:
                 raise _refused(block, where, "user")
-    if words or not content:
-        yield UserMessage("\n\n".join(words))
+    if any(isinstance(part, ImagePart) for part in said):
+        yield UserMessage(tuple(said))
+    elif said or not content:
+        yield UserMessage("\n\n".join(part.text for part in said if isinstance(part, TextPart)))
+
+
+def _picture(block: Image, field: str) -> ImagePart:
+    if block.source.type != "base64":
+        raise BadRequest(
+            f"{field}: only pictures in the request itself are looked at",
+            hint='send the source {"type": "base64", …}; addresses are never fetched',
+            param=field,
+        )
+    decoded(block.source.data, field)
+    return picture(block.source.media_type, block.source.data)
 
 
 def _from_assistant(content: Sequence[Block], field: str) -> AssistantMessage:

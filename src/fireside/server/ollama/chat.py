@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 
 from fireside.errors import AnswerInvalid, BadRequest
+from fireside.pictures import decoded
 from fireside.server.callers import Asking, needs
 from fireside.server.ollama.answers import (
     AnsweredCall,
@@ -34,13 +35,15 @@ from fireside.server.openai.asking import Asker, Question
 from fireside.server.openai.chat import Wish, question_of
 from fireside.server.openai.chunks import CallDelta, End, Piece, Said
 from fireside.server.openai.conversation import (
-    NO_EYES,
     AssistantMessage,
     Call,
     CalledFunction,
+    ImagePart,
     SystemMessage,
+    TextPart,
     ToolMessage,
     UserMessage,
+    picture,
 )
 from fireside.server.openai.conversation import ChatMessage as Told
 from fireside.server.openai.leaving import unless_left
@@ -91,15 +94,17 @@ def _told(messages: tuple[ChatMessage, ...]) -> Iterator[Told]:
     """Yield the messages as engines take them; results of tools get the ids of the calls before them."""
     open_calls: dict[str, str] = {}
     for number, message in enumerate(messages):
-        if message.images:
+        if message.images and message.role != "user":
             field = f"messages[{number}].images"
-            raise BadRequest(f"{field}: {NO_EYES}", hint="send text", param=field)
+            raise BadRequest(
+                f"{field}: only a user's message has pictures", hint="leave them out", param=field
+            )
         content = message.content or ""
         match message.role:
             case "system":
                 yield SystemMessage(content)
             case "user":
-                yield UserMessage(content)
+                yield UserMessage(_seen(content, message.images, number) if message.images else content)
             case "tool":
                 yield ToolMessage(content, _answered(message, open_calls))
             case "assistant":
@@ -108,6 +113,14 @@ def _told(messages: tuple[ChatMessage, ...]) -> Iterator[Told]:
                 yield AssistantMessage(
                     content, tool_calls=calls or None, reasoning_content=message.thinking or None
                 )
+
+
+def _seen(content: str, images: tuple[str, ...], number: int) -> tuple[TextPart | ImagePart, ...]:
+    for place, image in enumerate(images):
+        decoded(image, f"messages[{number}].images[{place}]")
+    # Ollama's requests don't say of what kind they are; it is looked up in the pictures themselves.
+    shown = tuple(picture("image/*", image) for image in images)
+    return (*shown, TextPart(content)) if content else shown
 
 
 def _calls(message: ChatMessage, number: int) -> Iterator[Call]:

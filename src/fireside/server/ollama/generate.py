@@ -22,7 +22,6 @@ from fireside.server.ollama.asking import Stay, one_line, shape_of, streamed, wi
 from fireside.server.ollama.requests import GenerateRequest, check, sampled_of, stops_of
 from fireside.server.openai.asking import Asker, Question, check_length, sendable
 from fireside.server.openai.chunks import End, Piece, Said, spoken
-from fireside.server.openai.conversation import NO_EYES
 from fireside.server.openai.functions import checked
 from fireside.server.openai.leaving import unless_left
 from fireside.server.openai.requests import Sampled
@@ -61,7 +60,7 @@ def _check(asked: GenerateRequest) -> None:
     reasons = {
         "suffix": (asked.suffix, "filling a gap needs a model that was made for it"),
         "template": (asked.template, "the model's own template is used; `raw` takes a text as it is"),
-        "images": (asked.images, NO_EYES),
+        "images": (asked.images, "pictures are shown by /api/chat only"),
         "think": (asked.think, "reasoning is told apart by /api/chat only"),
         "system": (asked.raw and asked.system, "a raw prompt is the whole text"),
         "context": (asked.raw and asked.context, "a raw prompt is the whole text"),

@@ -54,7 +54,7 @@ def version() -> Response:
 @router.get("/tags", **shows(Tags))
 def tags(app: Fireside) -> Response:
     """List the models that are here."""
-    return answer(Tags(tuple(map(_tag, app.catalogue.cards()))))
+    return answer(Tags(tuple(map(_tag, app.catalogue.usable()))))
 
 
 def _tag(card: ModelCard) -> Tag:
@@ -82,7 +82,8 @@ async def show(app: Fireside, asked: Annotated[ShowRequest, body(ShowRequest)]) 
 
 def _capabilities(card: ModelCard) -> tuple[str, ...]:
     if card.purpose == "chat":
-        return ("completion", "tools") if card.has_template else ("completion",)
+        also = (("tools", card.has_template), ("vision", card.sees))
+        return ("completion", *(name for name, has in also if has))
     return ("embedding",) if card.purpose == "embedding" else ()
 
 

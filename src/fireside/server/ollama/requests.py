@@ -79,7 +79,8 @@ class ChatMessage(Value, frozen=True):
     role: Literal["system", "user", "assistant", "tool"]
     content: str | None = None
     thinking: str | None = None
-    images: tuple[Ignored, ...] | None = None
+    images: tuple[str, ...] | None = None
+    """base64"""
     tool_calls: Annotated[tuple[ToolCall, ...], Meta(max_length=MOST_TOOLS)] | None = None
     tool_name: str | None = None
     tool_call_id: str | None = None

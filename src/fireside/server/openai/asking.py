@@ -10,8 +10,10 @@ from typing import Any, Literal
 import msgspec
 
 from fireside.app import App
+from fireside.cards import ModelCard
+from fireside.catalogue import check_sees
 from fireside.engines.protocol import Engine, EngineInfo
-from fireside.errors import ContextLengthExceeded
+from fireside.errors import ContextLengthExceeded, NoTemplate, NoVision
 from fireside.messages import Sampling
 from fireside.server.callers import Caller
 from fireside.server.openai.answers import Gathered
@@ -41,6 +43,8 @@ class Question(msgspec.Struct, frozen=True):
     reader: Callable[[EngineInfo], Reader | None] = lambda info: None
     fits: int = 0
     """of how many messages a request is that asked to be fitted into the window; 0 where it didn't"""
+    pictures: str | None = None
+    """where the first picture is, if there is one"""
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -50,6 +54,7 @@ class Asker(msgspec.Struct, frozen=True):
     caller: Caller
     model: str
     defaults: Sampling
+    card: ModelCard
 
     @classmethod
     async def of(cls, app: App, caller: Caller, named: str | None) -> Asker:
@@ -57,11 +62,14 @@ class Asker(msgspec.Struct, frozen=True):
         reference = await asyncio.to_thread(reference_of, app, named)
         card = await asyncio.to_thread(app.library.card, reference)
         settings = msgspec.convert(msgspec.structs.asdict(app.settings.sampling), Sampling)
-        return cls(app, caller, named or card.name, card.defaults.sampling.merged(settings))
+        return cls(app, caller, named or card.name, card.defaults.sampling.merged(settings), card)
 
     async def ask(self, question: Question, index: int = 0) -> AsyncGenerator[Said, None]:
         """Yield what is said for choice `index`; closing it frees the slot."""
+        if question.pictures:  # before anything is loaded
+            check_sees(self.card)
         async with leased(self.app, self.caller, question.model) as engine:
+            _check_template(question, engine.info)
             body = await checked(engine, question, self.body_for(question, engine, index))
             fit = await fitted(engine, question.path, body, question.fits) if question.fits else None
             body = body | {"messages": fit.messages} if fit else body
@@ -86,6 +94,16 @@ class Asker(msgspec.Struct, frozen=True):
         return body | question.body(engine.info) | STREAMED
 
 
+def _check_template(question: Question, info: EngineInfo) -> None:
+    """Refuse messages for a model without a template: the engine would write them in a way it never saw."""
+    if question.path == "/v1/chat/completions" and not info.has_template:
+        raise NoTemplate(
+            f"{info.model} has no chat template: it was not made for dialogues",
+            hint="send it a prompt (/v1/completions), or choose an instruct model",
+            param="model",
+        )
+
+
 async def sendable(engine: Engine, question: Question, body: dict[str, Any]) -> bytes:
     """Return the body as an engine may see it, as JSON."""
     return msgspec.json.encode(await checked(engine, question, body))
@@ -93,6 +111,12 @@ async def sendable(engine: Engine, question: Question, body: dict[str, Any]) -> 
 
 async def checked(engine: Engine, question: Question, body: dict[str, Any]) -> dict[str, Any]:
     """Return the body as an engine may see it: not too long by far, and no turn forged in it."""
+    if question.pictures and not engine.info.sees:
+        raise NoVision(
+            f"{engine.info.model} doesn't see pictures",
+            hint="choose a model that sees",
+            param=question.pictures,
+        )
     body = msgspec.to_builtins(body)
     check_length(texts_in(body.get("messages") or body.get("prompt")), question.prompt_field, engine.info)
     if "messages" in body:

@@ -164,7 +164,13 @@ def checked_shape(schema: dict[str, Any] | None, field: str) -> Shape:
 
 def question_of(wish: Wish) -> Question:
     """Return what an engine is asked for `wish`; BadRequest names what can't be done."""
-    check(wish.messages)
+    pictures = check(wish.messages)
+    if pictures and wish.fits:
+        raise BadRequest(
+            "a request with pictures can't become a digest",
+            hint='leave out "overflow", or the pictures',
+            param=pictures,
+        )
     for number, function in enumerate(wish.functions):
         check_schema(function.parameters or {}, wish.tools_field.format(number))
     if wish.functions and wish.shape:
@@ -185,6 +191,7 @@ def question_of(wish: Wish) -> Question:
         body=lambda info: _body(wish, calls, info),
         reader=lambda info: _reader(wish, calls, info),
         fits=len(wish.messages) if wish.fits else 0,
+        pictures=pictures,
     )
 
 

@@ -7,11 +7,14 @@ from typing import Annotated, Any
 
 from msgspec import Meta
 
-from fireside.errors import BadRequest
+from fireside.errors import BadPicture, BadRequest
 from fireside.messages import Value
+from fireside.pictures import MOST_PICTURES, from_url
 from fireside.server.openai.functions import explanation
 from fireside.server.openai.requests import MOST_MESSAGES, MOST_TOOLS, Function
 
+KIND = "data:image/png;base64,"
+"""what the engine is told, which looks into the picture itself"""
 NO_EYES = "this model reads text only"
 
 
@@ -23,8 +26,14 @@ class RefusalPart(Value, tag_field="type", tag="refusal", frozen=True):
     refusal: str
 
 
+class ImageAddress(Value, frozen=True):
+    url: str
+    """a `data:` URL: no other address is asked"""
+    detail: str | None = None
+
+
 class ImagePart(Value, tag_field="type", tag="image_url", frozen=True):
-    image_url: Any
+    image_url: ImageAddress
 
 
 class AudioPart(Value, tag_field="type", tag="input_audio", frozen=True):
@@ -87,6 +96,11 @@ ChatMessage = SystemMessage | DeveloperMessage | UserMessage | AssistantMessage 
 Messages = Annotated[tuple[ChatMessage, ...], Meta(min_length=1, max_length=MOST_MESSAGES)]
 
 
+def picture(media_type: str, data: str) -> ImagePart:
+    """Return the part for a picture in base64."""
+    return ImagePart(ImageAddress(f"data:{media_type};base64,{data}"))
+
+
 def text_of(content: Content, field: str) -> str:
     """Return what a message says; BadRequest names a part that the model can't take in."""
     if content is None or isinstance(content, str):
@@ -99,14 +113,44 @@ def _text(part: Part, field: str) -> str:
         return part.text
     if isinstance(part, RefusalPart):
         return part.refusal
-    kind = {ImagePart: "image_url", AudioPart: "input_audio"}.get(type(part), "file")
+    if isinstance(part, ImagePart):
+        raise BadRequest(f"{field}: only a user's message has pictures", hint="send text", param=field)
+    kind = "input_audio" if isinstance(part, AudioPart) else "file"
     raise BadRequest(f"{field}: {NO_EYES}, not {kind}", hint="send text", param=field)
 
 
-def check(messages: Messages) -> None:
-    """Refuse what a model that reads text can't be given."""
+def check(messages: Messages) -> str | None:
+    """Refuse what no model can be given; return where the first picture is, None where there is none."""
+    shown: list[str] = []
     for number, message in enumerate(messages):
-        text_of(message.content, f"messages[{number}]")
+        field = f"messages[{number}]"
+        if isinstance(message, UserMessage) and not isinstance(message.content, str | None):
+            for place, part in enumerate(message.content):
+                where = f"{field}.content[{place}]"
+                if isinstance(part, ImagePart):
+                    from_url(part.image_url.url, where)
+                    shown.append(where)
+                else:
+                    _text(part, where)
+        else:
+            text_of(message.content, field)
+    if len(shown) > MOST_PICTURES:
+        raise BadPicture(
+            f"{len(shown)} pictures; {MOST_PICTURES} is the most", hint="send fewer", param="messages"
+        )
+    return shown[0] if shown else None
+
+
+def _seen(content: Content) -> str | list[dict[str, Any]]:
+    """Return what a user's message says and shows."""
+    if isinstance(content, str | None) or not any(isinstance(part, ImagePart) for part in content):
+        return text_of(content, "messages")
+    return [
+        {"type": "image_url", "image_url": {"url": KIND + part.image_url.url.partition(",")[2]}}
+        if isinstance(part, ImagePart)
+        else {"type": "text", "text": _text(part, "messages")}
+        for part in content
+    ]
 
 
 def native(messages: Messages) -> list[dict[str, Any]]:
@@ -115,12 +159,12 @@ def native(messages: Messages) -> list[dict[str, Any]]:
 
 
 def _native(message: ChatMessage) -> dict[str, Any]:
+    if isinstance(message, UserMessage):
+        return {"role": "user", "content": _seen(message.content)}
     text = text_of(message.content, "messages")
     match message:
         case SystemMessage() | DeveloperMessage():
             return {"role": "system", "content": text}
-        case UserMessage():
-            return {"role": "user", "content": text}
         case ToolMessage():
             return {"role": "tool", "content": text, "tool_call_id": message.tool_call_id}
         case AssistantMessage():
@@ -152,7 +196,9 @@ def plain(messages: Messages, functions: tuple[Function, ...], *, required: bool
     return [{"role": "system", "content": text}, *told]
 
 
-def _plain(message: ChatMessage) -> dict[str, str]:
+def _plain(message: ChatMessage) -> dict[str, Any]:
+    if isinstance(message, UserMessage):
+        return _native(message)
     text = text_of(message.content, "messages")
     if isinstance(message, ToolMessage):
         return {"role": "user", "content": f"The function answered: {text}"}

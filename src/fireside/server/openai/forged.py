@@ -54,14 +54,16 @@ def _remember(identity: str, found: dict[str, bool]) -> None:
 
 
 def texts_in(value: Any) -> list[str]:
-    """Return every text inside a value of dicts and lists.
+    """Return every text inside a value of dicts and lists, but for pictures.
 
     >>> texts_in([{"a": "b"}, "c", 1])
     ['b', 'c']
     """
     if isinstance(value, str):
         return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        value = [inner for name, inner in value.items() if name != "image_url"]
+    inner = value if isinstance(value, list) else ()
     return [text for one in inner for text in texts_in(one)]
 
 

@@ -8,8 +8,10 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Header, Query, Response
 
+from fireside.app import App
 from fireside.cards import ModelCard, Purpose
 from fireside.errors import BadRequest
+from fireside.messages import Place
 from fireside.server.anthropic import models as anthropic
 from fireside.server.callers import needs
 from fireside.server.relay import reference_of
@@ -29,6 +31,10 @@ class ModelObject(msgspec.Struct, frozen=True):
     owned_by: str
     purpose: Purpose
     """Fireside's own: what to ask of it"""
+    max_model_len: int
+    """vLLM's: tokens that one conversation may hold"""
+    place: Place
+    """Fireside's own: where it computes"""
     object: Literal["model"] = "model"
 
 
@@ -48,7 +54,7 @@ def listing(
 ) -> Response:
     """List the models that are here. None is loaded for it."""
     if version is not None:
-        return answer(anthropic.page(app.catalogue.cards(), limit, after_id, before_id))
+        return answer(anthropic.page(app.catalogue.usable(), limit, after_id, before_id))
     for name, given in (("limit", limit), ("after_id", after_id), ("before_id", before_id), ("beta", beta)):
         if given is not None:
             raise BadRequest(
@@ -56,19 +62,19 @@ def listing(
                 hint="leave it out; pages are for clients that send `anthropic-version`",
                 param=name,
             )
-    return answer(ModelObjects(tuple(_shown(card, card.name) for card in app.catalogue.cards())))
+    return answer(ModelObjects(tuple(_shown(app, card, card.name) for card in app.catalogue.usable())))
 
 
 @router.get("/models/{name:path}", **shows(ModelObject))
 def show(app: Fireside, name: str, version: AnthropicVersion = None, beta: Cursor = None) -> Response:
     """Show one model."""
     card = app.catalogue.card(reference_of(app, name))
-    return answer(anthropic.described(card, name) if version is not None else _shown(card, name))
+    return answer(anthropic.described(card, name) if version is not None else _shown(app, card, name))
 
 
-def _shown(card: ModelCard, name: str) -> ModelObject:
+def _shown(app: App, card: ModelCard, name: str) -> ModelObject:
     """The file's own path stays here."""
     created = 0
     if card.path is not None and card.installed:
         created = int(Path(card.path).stat().st_mtime)
-    return ModelObject(name, created, "fireside", card.purpose)
+    return ModelObject(name, created, "fireside", card.purpose, app.files.window(card), card.place)

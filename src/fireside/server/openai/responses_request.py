@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from fireside.errors import BadRequest
 from fireside.messages import Probability, Value
+from fireside.pictures import from_url
 from fireside.server.openai import conversation as chat
 from fireside.server.openai.chat import Wish, checked_shape
 from fireside.server.openai.requests import (
@@ -46,7 +47,7 @@ class Refusal(Value, tag_field="type", tag="refusal", frozen=True):
 
 
 class InputImage(Value, tag_field="type", tag="input_image", frozen=True):
-    image_url: Any = None
+    image_url: str | None = None
     file_id: Any = None
     detail: Any = None
 
@@ -246,6 +247,9 @@ def _add(messages: list[chat.ChatMessage], item: Item, field: str) -> None:
 
 
 def _message(item: InputMessage, field: str) -> chat.ChatMessage:
+    parts = () if isinstance(item.content, str) else item.content
+    if item.role == "user" and any(isinstance(part, InputImage) for part in parts):
+        return chat.UserMessage(_seen(parts, field))
     text = item.content if isinstance(item.content, str) else _text(item.content, field)
     match item.role:
         case "user":
@@ -261,6 +265,18 @@ def _text(parts: tuple[InputPart, ...], field: str) -> str:
     for number, part in enumerate(parts):
         if isinstance(part, InputImage):
             where = f"{field}.content[{number}]"
-            raise BadRequest(f"{where}: {chat.NO_EYES}, not input_image", hint="send text", param=where)
+            raise BadRequest(f"{where}: only a user's message has pictures", hint="send text", param=where)
         texts.append(part.refusal if isinstance(part, Refusal) else part.text)
     return "\n".join(texts)
+
+
+def _seen(parts: tuple[InputPart, ...], field: str) -> tuple[chat.TextPart | chat.ImagePart, ...]:
+    """Return what a person says and shows."""
+    seen: list[chat.TextPart | chat.ImagePart] = []
+    for number, part in enumerate(parts):
+        if isinstance(part, InputImage):
+            from_url(part.image_url or "", f"{field}.content[{number}]")
+            seen.append(chat.ImagePart(chat.ImageAddress(part.image_url or "")))
+        else:
+            seen.append(chat.TextPart(_text((part,), f"{field}.content[{number}]")))
+    return tuple(seen)

@@ -12,7 +12,7 @@ from fireside.cards import ModelCard, Persona
 from fireside.messages import Value
 from fireside.model_files import progress_to
 from fireside.personas import from_toml
-from fireside.server.callers import needs
+from fireside.server.callers import Asking, needs
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
@@ -48,10 +48,12 @@ def listing(app: Fireside) -> Response:
 
 
 @router.get("/models/show", dependencies=CHAT, **shows(ModelCard))
-def show(app: Fireside, request: Request, reference: str) -> Response:
-    """Show one model, installed or known."""
+async def show(app: Fireside, request: Request, caller: Asking, reference: str) -> Response:
+    """Show one model. Its source is asked about one that isn't here, for those who may fetch it."""
     guard_model(request, reference, fetches=False)
-    return answer(app.catalogue.card(reference))
+    if "models" in caller.scopes:
+        return answer(await app.catalogue.look_up(reference))
+    return answer(await asyncio.to_thread(app.catalogue.card, reference))
 
 
 @router.post("/models/pull", dependencies=MODELS, **shows(Pulled, takes=Pull, media="text/event-stream"))

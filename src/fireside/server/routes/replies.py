@@ -14,7 +14,7 @@ from msgspec import UNSET, UnsetType
 from fireside.conversations import Conversation, ReplyRecord, ReplyStatus, StoredMessage
 from fireside.errors import BadRequest, MessageNotFound
 from fireside.events import Cursor, Event, to_sse
-from fireside.messages import Defaults, FilePart, Message, Receipt, Role, TextPart, Value
+from fireside.messages import Defaults, FilePart, ImagePart, Message, Receipt, Role, TextPart, Value
 from fireside.server.callers import needs
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
@@ -29,10 +29,10 @@ class Answering(Defaults, frozen=True):
 
 
 class NewMessage(Answering, frozen=True):
-    """A person's message: `text`, or `parts` with files."""
+    """A person's message: `text`, or `parts` with files and pictures."""
 
     text: str | None = None
-    parts: tuple[TextPart | FilePart, ...] = ()
+    parts: tuple[TextPart | FilePart | ImagePart, ...] = ()
     parent_id: str | UnsetType | None = UNSET
 
     def message(self) -> Message:

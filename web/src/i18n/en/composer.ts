@@ -22,7 +22,7 @@ export const composer = {
   "file.total": "{size} of {most}",
   "refused.title": "{name} was not attached",
   "refused.pdf": "It is a PDF. Select its text, copy it and paste it here.",
-  "refused.image": "It is a picture, and only text can be attached.",
+  "refused.image": "It is a picture of a kind that can't be shown to a model; save it as PNG or JPEG.",
   "refused.office": "Save it as plain text (.txt) or CSV first, or copy its text and paste it here.",
   "refused.archive": "It is an archive. Unpack it and attach the text files in it.",
   "refused.media": "It is sound or video, and only text can be attached.",

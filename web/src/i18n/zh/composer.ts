@@ -25,7 +25,7 @@ export const composer: Same<typeof en> = {
   "file.total": "{size}，最多 {most}",
   "refused.title": "未能添加 {name}",
   "refused.pdf": "这是 PDF。请选中其中的文字，复制后粘贴到这里。",
-  "refused.image": "这是图片，只能添加文本。",
+  "refused.image": "这种图片无法显示给模型，请存为 PNG 或 JPEG。",
   "refused.office": "请先另存为纯文本（.txt）或 CSV，或者复制其中的文字粘贴到这里。",
   "refused.archive": "这是压缩包。请解压后添加其中的文本文件。",
   "refused.media": "这是音频或视频，只能添加文本。",

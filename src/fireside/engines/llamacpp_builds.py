@@ -1,0 +1,46 @@
+"""Which program the engine is: the library that came with Fireside, or a llama-server that the settings name."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import os
+import sys
+from pathlib import Path
+
+from fireside.engines.llamacpp_native import build_of
+from fireside.errors import EngineUnavailable
+from fireside.settings import Settings
+
+COMMAND = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_child")
+NATIVE = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_native")
+"""with the path of a server behind it"""
+
+
+def command_of(settings: Settings) -> tuple[str, ...]:
+    """Return the command of the engine's process; EngineUnavailable where the settings name no program."""
+    if not settings.llama_server:
+        return COMMAND
+    path = Path(settings.llama_server).expanduser().absolute()
+    if not path.is_file() or not os.access(path, os.X_OK):
+        raise EngineUnavailable(
+            f"{path} is no program that can be run",
+            hint="correct `llama_server` in the settings, or leave it out",
+        )
+    return (*NATIVE, str(path))
+
+
+def build_today(settings: Settings) -> str:
+    """Return what tells the engine of today from other builds, as its process tells it."""
+    if not settings.llama_server:
+        return _prebuilt()
+    try:
+        return build_of(Path(settings.llama_server).expanduser().absolute())
+    except OSError:
+        return "gone"
+
+
+@functools.cache
+def _prebuilt() -> str:
+    """As the child tells it, without importing the library here."""
+    return f"xllamacpp {importlib.metadata.version('xllamacpp')}"

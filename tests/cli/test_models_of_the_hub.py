@@ -1,0 +1,75 @@
+"""`fireside models` with a hub, as a person uses it: look, agree to the terms, fetch, chat, remove."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from fireside.settings import Home
+from hub_server import Repo, TestHub, hub_server
+from starting import moved_home
+
+Fireside = Callable[..., subprocess.CompletedProcess[str]]
+REFERENCE = "hf:maker/smol-GGUF"
+
+
+@pytest.fixture(scope="module")
+def hub(smollm2: Path) -> Iterator[TestHub]:
+    repo = Repo({"smol-Q4_1.gguf": smollm2.read_bytes()}, card={"license": "cc-by-nc-4.0"})
+    repos = {"maker/smol-GGUF": repo, "old/model": Repo({"config.json": b"{}", "tf_model.h5": b"x"})}
+    with hub_server(TestHub(repos)) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cli_home(tmp_path_factory: pytest.TempPathFactory, smollm2: Path, hub: TestHub) -> Iterator[Home]:
+    with pytest.MonkeyPatch.context() as patch, moved_home(tmp_path_factory.mktemp("home"), smollm2) as moved:
+        patch.setenv("HF_ENDPOINT", hub.url)
+        patch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+        yield moved
+
+
+def pulled_by_a_person(says: str) -> str:
+    """Return what a terminal shows of a pull that asks and is answered so."""
+    command = ["-m", "fireside", "models", "pull", REFERENCE]
+    terminal = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
+    terminal.expect("Fetch it under these terms")
+    before = terminal.before or ""
+    terminal.sendline(says)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    return before + (terminal.before or "")
+
+
+def test_a_person_sees_the_terms_and_decides(fireside: Fireside, hub: TestHub) -> None:
+    refused = pulled_by_a_person("n")
+    assert "not for commercial use" in refused
+    assert "nothing was changed" in refused
+    assert not hub.large_asked
+    assert f"{REFERENCE}:Q4_1 is here" in pulled_by_a_person("y")
+    assert f"{REFERENCE}:Q4_1\t" in fireside("models").stdout
+    fireside("models", "rm", "--yes", REFERENCE)
+
+
+def test_a_program_is_shown_the_terms_and_goes_on(fireside: Fireside) -> None:
+    shown = fireside("models", "show", REFERENCE).stdout
+    assert "98.4 MB" in shown
+    assert "not fetched yet" in shown
+    pulled = fireside("models", "pull", REFERENCE)
+    assert "not for commercial use" in pulled.stderr
+    assert pulled.stdout == f"{REFERENCE}:Q4_1 is here (98.4 MB)\n"
+    assert fireside("ask", "--model", REFERENCE, "--max-tokens", "4", "Hi").stdout.strip()
+    fireside("models", "rm", "--yes", REFERENCE)
+    assert REFERENCE not in fireside("models").stdout
+
+
+def test_what_can_not_be_had_is_said(fireside: Fireside) -> None:
+    assert "TensorFlow" in fireside("models", "pull", "hf:old/model", code=1).stderr
+    assert "shows no model" in fireside("models", "pull", "hf:no/body", code=1).stderr
+    refused = fireside("models", "pull", "https://models.example/x.gguf", code=1).stderr
+    assert "needs its SHA-256" in refused
