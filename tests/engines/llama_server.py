@@ -16,7 +16,7 @@ import xllamacpp
 VALUES = (
     "model host port parallel ctx-size batch-size ubatch-size threads threads-batch cache-ram fit verbosity"
 )
-MORE = "slot-save-path pooling flash-attn"
+MORE = "slot-save-path pooling flash-attn mmproj"
 SWITCHES = "no-kv-unified no-cache-idle-slots no-ui jinja embedding"
 
 
@@ -45,6 +45,8 @@ def main() -> None:
     params.cache_ram_mib = int(told.cache_ram)
     params.slot_save_path = told.slot_save_path or ""
     params.fit_params = told.fit == "on"
+    if told.flash_attn == "off":
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
     params.verbosity = int(told.verbosity)
     try:
         server = xllamacpp.Server(params)

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 
 from fireside.engines.leases import Engines
-from fireside.engines.llamacpp import COMMAND, LlamaCppEngine, start
+from fireside.engines.llamacpp import LlamaCppEngine, start
+from fireside.engines.llamacpp_builds import COMMAND
 from fireside.engines.protocol import ModelFile, Piece
 from fireside.errors import (
     EngineCrashed,

@@ -1,10 +1,10 @@
-"""Which program the engine is: the library that came with Fireside, or a llama-server that the settings name."""
+"""Which program the engine is: the library that came with Fireside, or a llama-server of the settings."""
 
 from __future__ import annotations
 
 import functools
 import importlib.metadata
-import os
+import stat
 import sys
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from fireside.engines.llamacpp_native import build_of
 from fireside.errors import EngineUnavailable
 from fireside.settings import Settings
 
+EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 COMMAND = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_child")
 NATIVE = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_native")
 """with the path of a server behind it"""
@@ -22,7 +23,7 @@ def command_of(settings: Settings) -> tuple[str, ...]:
     if not settings.llama_server:
         return COMMAND
     path = Path(settings.llama_server).expanduser().absolute()
-    if not path.is_file() or not os.access(path, os.X_OK):
+    if not path.is_file() or not path.stat().st_mode & EXECUTABLE:
         raise EngineUnavailable(
             f"{path} is no program that can be run",
             hint="correct `llama_server` in the settings, or leave it out",

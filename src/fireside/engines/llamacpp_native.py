@@ -76,10 +76,13 @@ def arguments(task: Task) -> list[str]:
         told["--pooling"] = task.pooling
     else:
         told["--flash-attn"] = "on" if task.flash_attention else "off"
+    if task.projector:
+        told["--mmproj"] = task.projector
+    adapters = [word for path, scale in task.adapters for word in ("--lora-scaled", f"{path}:{scale}")]
     plain = ["--no-kv-unified", "--no-cache-idle-slots", "--no-ui", "--jinja"]
     if task.pooling:
         plain.append("--embedding")
-    return [*(str(word) for pair in told.items() for word in pair), *plain]
+    return [*(str(word) for pair in told.items() for word in pair), *adapters, *plain]
 
 
 def _watch(server: int, said: int, answers: int, path: Path) -> None:

@@ -36,9 +36,9 @@ class Toolchain(msgspec.Struct, frozen=True):
 async def find_toolchain(folder: Path, environ: Mapping[str, str]) -> Toolchain:
     """Return the tools to build with; those that aren't the system's are fetched into `folder`.
 
-    The compiler is the package index's, of one version that was tried; for a graphics processor, on macOS, and
-    where it can't be fetched, it is the system's. DownloadFailed where there is neither, EngineUnavailable on a
-    system that can't run what is built.
+    The compiler is the package index's, of one version that was tried; for a graphics processor, on macOS,
+    and where it can't be fetched, it is the system's. DownloadFailed where there is neither,
+    EngineUnavailable on a system that can't run what is built.
     """
     if os.name == "nt":
         raise EngineUnavailable(
