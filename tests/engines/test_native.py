@@ -156,12 +156,14 @@ async def test_states_are_saved_and_found_again_by_the_same_build_only(
     assert key_today(model, own) != before
 
 
-@pytest.mark.parametrize("named", ["/nowhere/llama-server", "/etc/hostname"])
+@pytest.mark.parametrize("name", ["missing", "plain"])
 async def test_what_is_no_program_is_refused_with_the_settings_name(
-    model: ModelFile, settings: Settings, named: str
+    model: ModelFile, settings: Settings, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(EngineUnavailable, match=named) as raised:
-        await starter()(model, msgspec.structs.replace(settings, llama_server=named), None)
+    (tmp_path / "plain").write_text("some words")
+    own = msgspec.structs.replace(settings, llama_server=str(tmp_path / name))
+    with pytest.raises(EngineUnavailable, match=name) as raised:
+        await starter()(model, own, None)
     assert "llama_server" in str(raised.value.hint)
 
 

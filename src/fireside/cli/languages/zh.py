@@ -12,6 +12,7 @@ from fireside.cli.languages.zh_models import TEXTS as MODELS
 from fireside.cli.languages.zh_remote import TEXTS as REMOTE
 from fireside.cli.languages.zh_search import TEXTS as SEARCH
 from fireside.cli.languages.zh_trust import TEXTS as TRUST
+from fireside.cli.languages.zh_tune import TEXTS as TUNE
 from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
 COMMANDS: dict[str, str] = {
@@ -244,7 +245,9 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | SEARCH | TRUST | WARMTH | COMMANDS
+TEXTS = (
+    CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | SEARCH | TRUST | TUNE | WARMTH | COMMANDS
+)
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",
