@@ -115,6 +115,26 @@ def purpose_of(pooling: Pooling | None) -> Purpose:
     return "ranking" if pooling == "rank" else "embedding"
 
 
+class CodeFile(msgspec.Struct, frozen=True):
+    """One file of the code that a model brings."""
+
+    name: str
+    size_bytes: int
+    sha256: str
+    text: str
+
+
+class ModelCode(msgspec.Struct, frozen=True):
+    """The code that a model's folder brings. `digest` is of exactly these files; `trusted`: they may run."""
+
+    reference: str
+    digest: str
+    trusted: bool
+    named: dict[str, str] = {}
+    """what of it would be run, by what it is for (transformers' `auto_map`)"""
+    files: tuple[CodeFile, ...] = ()
+
+
 PersonaName = Annotated[str, Meta(pattern=r"^[\w][\w .-]{0,59}$")]
 PERSONA_NAME = re.compile(r"[\w][\w .-]{0,59}")
 

@@ -19,9 +19,11 @@
     ├── Unauthorized            no key where one is needed, or a wrong one
     ├── Forbidden               foreign Host or Origin, a key without the scope, missing token
     ├── Conflict                what is asked doesn't fit the state things are in
+    │   └── NotTrusted          a model brings code that nobody has allowed to run
     ├── ModelDamaged            a model file that must not reach an engine
     ├── AnswerInvalid           a model's answer that isn't what the request insisted on
     ├── DownloadFailed
+    │   └── SearchFailed        the hub can't be searched for models
     ├── StoreError
     │   ├── StoreBusy, StoreFull, StoreDamaged, StoreTooNew
     ├── TooBusy                 the queue is full; `retry_after_s` says when to come back
@@ -148,6 +150,10 @@ class Conflict(FiresideError):
     code = "conflict"
 
 
+class NotTrusted(Conflict):
+    code = "not_trusted"
+
+
 class ModelDamaged(FiresideError):
     code = "model_damaged"
 
@@ -158,6 +164,10 @@ class AnswerInvalid(FiresideError):
 
 class DownloadFailed(FiresideError):
     code = "download_failed"
+
+
+class SearchFailed(DownloadFailed):
+    code = "search_failed"
 
 
 class StoreError(FiresideError):

@@ -8,6 +8,8 @@ PROCESS_BYTES = 56 * 2**20
 """the engine's own process, measured: 55–57 MiB without model, context and buffers"""
 WORD_BYTES = 130
 """for each entry of the vocabulary: 35 MB were measured for 262,144 of them"""
+TORCH_BYTES = 500 * 2**20
+"""the process that hosts transformers instead, measured without a model"""
 MASK_BYTES = 2
 """for each pair of a token that is read and one that it may look at"""
 READ_AT_ONCE = 128

@@ -59,6 +59,7 @@ class ModelFiles:
             adapters=weights.adapters,
             projector=weights.projector,
             idle_s=weights.idle_s,
+            allowed_code=weights.allowed_code,
         )
 
 

@@ -109,6 +109,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads that write replies; by default one less than the cores."""
     prompt_threads: Positive | None = None
     """Threads that read prompts; by default as many as the cores."""
+    transformers_weights: Literal["auto", "bfloat16", "float16", "float32", "8bit", "4bit"] = "auto"
+    """What transformers makes of a model's weights; 8 and 4 bits need an NVIDIA graphics processor."""
     model_idle_s: Seconds = 600.0
     """An unused model is unloaded after this time."""
     memory_budget: Annotated[int, Meta(ge=1)] | Annotated[str, Meta(pattern=BUDGET)] = "auto"

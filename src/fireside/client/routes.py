@@ -29,6 +29,8 @@ from fireside.client.imports import ImportRoutes
 from fireside.client.launch import OnStart, ensure_server, find_again
 from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
+from fireside.client.offers import OfferRoutes
+from fireside.client.trust import TrustRoutes
 from fireside.client.work import steps_of
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
 from fireside.events import Event, Failed, Finished, Progress, from_json
@@ -112,6 +114,8 @@ class AsyncClient:
         self.making = MakingRoutes(connection)
         self.imports = ImportRoutes(connection)
         self.fits = FitRoutes(connection)
+        self.trust = TrustRoutes(connection)
+        self.offers = OfferRoutes(connection)
 
     @property
     def address(self) -> str:

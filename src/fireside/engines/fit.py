@@ -6,7 +6,7 @@ from fireside.engines import machine
 from fireside.engines.llamacpp_child import CPU_BATCH
 from fireside.engines.protocol import ModelFile
 from fireside.errors import NotEnoughMemory
-from fireside.footprint import Need, need
+from fireside.footprint import TORCH_BYTES, Need, need
 
 SPARE_BYTES = 512 * 2**20
 """for what was read before, which the engine keeps beside its slots, and for everybody else"""
@@ -14,6 +14,8 @@ SPARE_BYTES = 512 * 2**20
 
 def need_of(model: ModelFile, slots: int) -> Need | None:
     """Return what `model` takes with `slots` conversations at once; None where its file can't be read."""
+    if model.engine == "transformers":
+        return _need_with_torch(model)
     try:
         weights = model.size_bytes or model.path.stat().st_size
     except OSError:
@@ -27,6 +29,18 @@ def need_of(model: ModelFile, slots: int) -> Need | None:
         context_length=model.context_length,
         slots=slots,
         batch=batch,
+    )
+
+
+def _need_with_torch(model: ModelFile) -> Need | None:
+    """Weights and states have 16 bits, or 32 where the processor is slow with fewer; one slot."""
+    if not model.size_bytes:
+        return None
+    widths = 1 if machine.multiplies_bfloat16() else 2
+    return Need(
+        weights=model.size_bytes * widths,
+        context=model.cache_token_bytes * model.context_length * widths,
+        rest=TORCH_BYTES,
     )
 
 

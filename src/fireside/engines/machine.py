@@ -75,6 +75,15 @@ def graphics_device() -> str | None:
     return None
 
 
+def multiplies_bfloat16() -> bool:
+    """Return whether this processor has instructions for bfloat16 (AVX512-BF16, AMX, or Arm's)."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
+    except OSError:
+        return False
+    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
 def resident_bytes(pid: int) -> int | None:
     """Return the memory that process `pid` holds; None where nobody tells, or it is gone."""
     try:

@@ -38,6 +38,8 @@ class ModelFile(msgspec.Struct, frozen=True):
     """turns pictures into what the model reads"""
     idle_s: float | None = None
     """how long it stays when nobody uses it; None leaves it to the settings"""
+    allowed_code: tuple[tuple[str, str], ...] = ()
+    """code that the model's folder brings and that may run: each file's name and SHA-256"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ StartEngine = Callable[[ModelFile, Settings, LoadProgress | None], Awaitable[Eng
 ENGINES = {
     "llamacpp": "fireside.engines.llamacpp:start",
     "remote": "fireside.engines.remote:start",
+    "transformers": "fireside.engines.transformers:start",
 }
 KEYS = {
     "llamacpp": "fireside.engines.llamacpp:key_today",

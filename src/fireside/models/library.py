@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.aliases import ALIAS, Adapter
-from fireside.cards import EngineName, FoundModel, FoundModels, ModelCard, Pooling
+from fireside.cards import EngineName, FoundModel, FoundModels, ModelCard, ModelCode, Pooling
 from fireside.errors import BadReference, Conflict, FiresideError, ModelDamaged, ModelNotFound
 from fireside.models.dimensions import Dimensions
 from fireside.models.gguf_model import projector_beside
@@ -21,6 +21,7 @@ from fireside.models.inspection import read_facts
 from fireside.models.made import Made, seeing
 from fireside.models.references import Reference, parse
 from fireside.models.sources import ELSEWHERE, IN_PLACE, SOURCES, Asks, Progress, PullProgress, Source
+from fireside.models.trust import Trust
 
 
 class Weights(msgspec.Struct, frozen=True):
@@ -45,6 +46,8 @@ class Weights(msgspec.Struct, frozen=True):
     """tokens per conversation, whatever the settings say"""
     idle_s: float | None = None
     """how long it stays loaded unused, whatever the settings say"""
+    allowed_code: tuple[tuple[str, str], ...] = ()
+    """code of its own that it may run: each file's name and SHA-256"""
 
 
 class _Fetching:
@@ -97,6 +100,7 @@ class Library:
         self._fetching: dict[str, _Fetching] = {}
         self.made = Made(aliases, self)
         self.imported = Imported(folder)
+        self.trust = Trust(folder.parent / "trusted_code.json")
 
     def installed(self) -> tuple[ModelCard, ...]:
         """Return the models that were fetched and are whole, and those that were imported."""
@@ -105,7 +109,8 @@ class Library:
     def known(self) -> tuple[ModelCard, ...]:
         """Return every model that needs no asking anybody: those here and those that can be fetched."""
         sources = (self._source(name) for name in SOURCES if name not in IN_PLACE)
-        return (*(card for source in sources for card in source.cards()), *self._imported_cards())
+        own = (self.trust.judged(card) for source in sources for card in source.cards())
+        return (*own, *self._imported_cards())
 
     def _imported_cards(self) -> list[ModelCard]:
         cards = []
@@ -168,6 +173,10 @@ class Library:
         ModelNotFound for one that nobody knows, with the nearest names as its hint; ModelDamaged
         for a file that is no sound GGUF model.
         """
+        return self.trust.judged(self._told(reference))
+
+    def _told(self, reference: str) -> ModelCard:
+        """Return the card as the model's source tells it, whatever was allowed."""
         parsed = parse(reference)
         try:
             if parsed.source == ALIAS:
@@ -175,6 +184,23 @@ class Library:
             return self._source(parsed.source).card(parsed.name)
         except ModelNotFound as error:
             raise self._with_nearest(error, parsed) from error
+
+    def code(self, reference: str) -> ModelCode:
+        """Return the code that a model brings and would run, if any; an alias's is that of its model."""
+        return self.trust.code(self._bringing(reference))
+
+    def allow_code(self, reference: str, digest: str) -> None:
+        """Let a model run the code that `digest` is of; Conflict where that isn't its code (any more)."""
+        self.trust.allow(self._bringing(reference), digest)
+
+    def revoke_code(self, reference: str) -> str:
+        """Let a model run its code no more; return its reference. The model needn't be here."""
+        self.trust.revoke(key := str(parse(reference)))
+        return key
+
+    def _bringing(self, reference: str) -> ModelCard:
+        card = self._told(reference)
+        return self._told(card.alias_of) if card.alias_of else card
 
     async def ensure(self, reference: str, progress: Progress | None = None) -> ModelCard:
         """Return the card of a model that is here, fetched first where it isn't.
@@ -213,10 +239,12 @@ class Library:
     def weights(self, reference: str) -> Weights:
         """Return what it takes to load a model that is here; ModelNotFound where it isn't.
 
+        NotTrusted where it would run code of its own, and nobody has allowed that.
+
         What wasn't verified by its hash has its header checked, so that an engine never sees a
         damaged file.
         """
-        card = self.card(reference)
+        card = self._told(reference)
         if card.alias_of:
             return self.made.weights(card.name)
         if card.place == "elsewhere":
@@ -237,6 +265,7 @@ class Library:
             engine=facts.engine,
             size_bytes=facts.size_bytes,
             architecture=facts.architecture,
+            allowed_code=self.trust.allowed_code(card),
         )
         sees = card.sees and facts.engine == "llamacpp"
         projector = projector_beside(weights.path) if sees else None

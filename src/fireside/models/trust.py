@@ -1,0 +1,120 @@
+"""Which models may run code of their own: what was allowed, bound to exactly the files that were shown."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import msgspec
+
+from fireside.cards import CodeFile, ModelCard, ModelCode
+from fireside.errors import Conflict, ModelDamaged, NotTrusted, StoreDamaged
+from fireside.model_code import code_in, named_in
+
+Files = dict[str, str]
+"""names and SHA-256"""
+
+
+class Trust:
+    """The answers, in one file that only its owner reads and writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def judged(self, card: ModelCard) -> ModelCard:
+        """Return the card, which needs no trust any more where exactly its code was allowed."""
+        if not card.needs_trust or card.path is None:
+            return card
+        allowed = self._answers().get(card.reference)
+        return msgspec.structs.replace(
+            card, needs_trust=allowed is None or not _is_code_of(card.path, allowed)
+        )
+
+    def allowed_code(self, card: ModelCard) -> tuple[tuple[str, str], ...]:
+        """Return the code that a model may run; NotTrusted before it was allowed.
+
+        `card` is as the model's source tells it.
+        """
+        if not card.needs_trust:
+            return ()
+        if self.judged(card).needs_trust:
+            raise NotTrusted(
+                f"{card.reference} brings code of its own, and would have to run it",
+                hint=f"look at it and decide: fireside models trust {card.reference}",
+                param="model",
+            )
+        return tuple(self._answers()[card.reference].items())
+
+    def code(self, card: ModelCard) -> ModelCode:
+        """Return what a model would run, with its text."""
+        if not card.needs_trust or card.path is None:
+            return ModelCode(card.reference, digest="", trusted=True)
+        folder = Path(card.path)
+        files = code_in(folder)
+        return ModelCode(
+            reference=card.reference,
+            digest=_digest(files),
+            trusted=self._answers().get(card.reference) == files,
+            named=named_in(folder),
+            files=tuple(_shown(folder, name, sha256) for name, sha256 in files.items()),
+        )
+
+    def allow(self, card: ModelCard, digest: str) -> None:
+        """Let a model run its code; Conflict where that isn't what `digest` says was looked at."""
+        code = self.code(card)
+        if not code.files or code.digest != digest:
+            raise Conflict(
+                f"the code of {card.reference} isn't what was shown" if code.files else "it brings no code",
+                hint="look at it again",
+            )
+        self._write(self._answers() | {card.reference: {file.name: file.sha256 for file in code.files}})
+
+    def revoke(self, reference: str) -> None:
+        """Take an answer back; Conflict where none was given."""
+        answers = self._answers()
+        if answers.pop(reference, None) is None:
+            raise Conflict(f"{reference} was never allowed to run code", hint="fireside models trust --list")
+        self._write(answers)
+
+    def listed(self) -> tuple[str, ...]:
+        """Return the references of all models that were allowed to run their code."""
+        return tuple(sorted(self._answers()))
+
+    def _answers(self) -> dict[str, Files]:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Files])
+        except FileNotFoundError:
+            return {}
+        except (OSError, msgspec.DecodeError) as error:
+            raise StoreDamaged(
+                f"{self._path} can't be read: {error}", hint="move it away, then allow the models again"
+            ) from error
+
+    def _write(self, answers: dict[str, Files]) -> None:
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_suffix(".part")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(answers)))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._path)
+
+
+def _is_code_of(folder: str, files: Files) -> bool:
+    try:
+        return code_in(Path(folder)) == files
+    except (ModelDamaged, OSError):
+        return False
+
+
+def _shown(folder: Path, name: str, sha256: str) -> CodeFile:
+    content = (folder / name).read_bytes()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Conflict(f"{name} changes while it is read", hint="look again")
+    return CodeFile(name, len(content), sha256, content.decode("utf-8", "replace"))
+
+
+def _digest(files: Files) -> str:
+    return hashlib.sha256(msgspec.json.encode(sorted(files.items()))).hexdigest()
