@@ -84,7 +84,7 @@ async def start(
         )
     if model.adapters or model.projector:
         raise BadRequest(
-            f"{model.reference} runs by transformers, which takes no adapters and no projectors of llama.cpp's",
+            f"{model.reference} runs by transformers, which takes no adapters or projectors of llama.cpp's",
             hint="leave them out of the alias, or use the model as GGUF",
             param="model",
         )
