@@ -1,120 +1,228 @@
-"""Waiting: the first word after a restart, and over a hundred turns, with snapshots and without.
+"""No waiting twice: Fireside beside llama.cpp's server as its users run it, on the same weights.
 
-`python benchmarks/memory.py --model SmolLM2.gguf` talks with two servers on the same weights: one as it is,
-and one with `snapshots_bytes=0`, whose engine is then llama.cpp's server as its users run it. The model is
-loaded before anything is measured. Times are those that the server tells with every reply.
+`python benchmarks/memory.py PIECE --model SmolLM2.gguf` prints one Markdown table. The pieces:
+
+- `turns`: the first word over a hundred turns of one conversation, asked at once and after some idleness
+- `restart`: a long conversation after both servers were stopped, killed (-9), and with a damaged snapshot
+- `beside`: three conversations in two slots, answering again, another branch and back, the disk
+- `digest`: what a digest made anybody wait for who had been away for ten seconds
+
+Times are the client's, from the request to the first word. The engine's processor time stands beside them:
+it hardly depends on what else the machine does.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
+import shutil
 import signal
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
-TOKENS = 6000
+from sides import Fireside, Plain, Side, Told
+
 TURNS = (1, 10, 50, 100)
 AROUND = 2
 """turns before and after one that count for it: one turn alone is a matter of luck"""
+IDLE_S = 4.0
+"""longer than a server waits before it reads ahead"""
+AWAY_S = 10.0
+TIMES = 3
+WINDOW = 2048
+TOKENS_OF_A_SENTENCE = 21.5
 SENTENCE = "The keeper of lighthouse number {} counted {} ships that passed below his window that day. "
-SHORT = {"max_tokens": 8, "temperature": 0.0}
-
-Serve = Callable[..., AbstractContextManager[Any]]
 
 
-class After(NamedTuple):
-    """A long conversation after its server came back."""
-
-    first_word_s: float
-    cached: float
-    """share of what had been read or said"""
-    disk_mb: float
+def a_long_text(tokens: int, first: int = 0) -> str:
+    """Return a text of about so many tokens; another `first` makes another text."""
+    numbers = range(first, first + round(tokens / TOKENS_OF_A_SENTENCE))
+    return "".join(SENTENCE.format(number, number * 7) for number in numbers)
 
 
-def a_long_text(tokens: int) -> str:
-    """Return a text of about so many tokens (SmolLM2 makes 21.5 of a sentence)."""
-    return "".join(SENTENCE.format(number, number * 7) for number in range(round(tokens / 21.5)))
+def shown(told: Sequence[Told]) -> str:
+    """Return median and spread of the first words, and what else is the same in all of them."""
+    seconds = sorted(one.first_word_s for one in told)
+    spread = f" ({seconds[0]:.2f}–{seconds[-1]:.2f})" if len(seconds) > 1 else ""
+    engine = statistics.median(one.engine_s for one in told)
+    return f"{statistics.median(seconds):.2f} s{spread} | {engine:.2f} s | {max(one.read for one in told):,}"
 
 
-def served(model: Path, home: Path, threads: str) -> Serve:
-    sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
-    from serving import serving
-
-    own = {"model": f"file:{model}", "threads": threads, "prompt_threads": threads, "context_length": 8192}
-    return lambda **changes: serving(home, **(own | changes))
+HEADER = "| {} | first word | engine's processor time | tokens read |\n|---|---|---|---|"
 
 
-def after_restart(serve: Serve, *, ending: int = signal.SIGTERM, tokens: int, **settings: object) -> After:
-    """Return what somebody finds who comes back to a conversation of so many tokens."""
-    with serve(**settings) as server:
-        conversation = server.new_conversation()
-        before = server.ask(conversation, a_long_text(tokens), sampling=SHORT)["usage"]
-        if ending == signal.SIGKILL:
-            while not [*server.home.snapshots.glob("*.state")]:
-                time.sleep(0.1)
-        server.end(ending)
-        disk = sum(path.stat().st_size for path in server.home.snapshots.iterdir())
-    with serve(**settings) as server:
-        server.ask(server.new_conversation(temporary=True), "Hello.", sampling=SHORT)
-        record = server.ask(conversation, "And then?", sampling=SHORT)
-    read = before["prompt_tokens"] + before["completion_tokens"]
-    cached = record["usage"]["cached_tokens"] / read
-    return After(record["timings"]["first_token_ms"] / 1000, cached, disk / 1e6)
+class Bench:
+    """One run of one piece."""
 
+    def __init__(self, asked: argparse.Namespace) -> None:
+        self._asked = asked
 
-def over_turns(serve: Serve, turns: int) -> list[tuple[float, int]]:
-    """Return the seconds to the first word of each turn of one conversation, and the tokens read for it."""
-    with serve() as server:
-        server.ask(server.new_conversation(temporary=True), "Hello.", sampling=SHORT)
-        conversation = server.new_conversation()
-        told = [
-            server.ask(conversation, SENTENCE.format(turn, turn), sampling=SHORT)
-            for turn in range(1, turns + 1)
-        ]
-    return [
-        (
-            record["timings"]["first_token_ms"] / 1000,
-            record["usage"]["prompt_tokens"] - record["usage"]["cached_tokens"],
+    @contextmanager
+    def fireside(self, **settings: object) -> Iterator[Fireside]:
+        home = Path(tempfile.mkdtemp())
+        asked = self._asked
+        side = Fireside(
+            asked.model, home, threads=asked.threads, **({"context_length": asked.context} | settings)
         )
-        for record in told
-    ]
+        side.start()
+        try:
+            yield side
+        finally:
+            side.end()
+            shutil.rmtree(home)
+
+    @contextmanager
+    def plain(self, slots: int = 1) -> Iterator[Plain]:
+        side = Plain(
+            self._asked.model, context_length=self._asked.context, slots=slots, threads=self._asked.threads
+        )
+        side.start()
+        try:
+            yield side
+        finally:
+            side.end()
+
+    def turns(self) -> None:
+        """Both sides in turns. Before every second counted turn nobody asks for `IDLE_S`."""
+        print(HEADER.format("turn, tokens held"))
+        with self.fireside() as ours, self.plain() as theirs:
+            talks = [(side, side.new()) for side in (ours, theirs)]
+            told: dict[tuple[Side, bool], list[Told]] = {}
+            for turn in range(1, self._asked.turns + 1):
+                near = next((count for count in TURNS if abs(turn - count) <= AROUND), None)
+                idle = near is not None and turn % 2 == 0
+                time.sleep(IDLE_S if idle else 0)
+                for side, conversation in talks:
+                    one = side.ask(conversation, SENTENCE.format(turn, turn))
+                    told.setdefault((side, idle), []).append(one)
+                if near is not None and turn == min(near + AROUND, self._asked.turns):
+                    self._tell_turns(near, ours, theirs, told)
+                if near is None or turn == near + AROUND:
+                    told = {}
+
+    def _tell_turns(
+        self, turn: int, ours: Side, theirs: Side, told: dict[tuple[Side, bool], list[Told]]
+    ) -> None:
+        held = max(one.cached_tokens for one in told[ours, False])
+        print(f"| {turn} ({held:,}), Fireside, asked at once | {shown(told[ours, False])} |")
+        print(f"| {turn}, Fireside, after {IDLE_S:.0f} s | {shown(told[ours, True])} |")
+        both = told[theirs, False] + told[theirs, True]
+        print(f"| {turn}, llama.cpp's server | {shown(both)} |", flush=True)
+
+    def restart(self) -> None:
+        tokens = self._asked.tokens
+        print(HEADER.format(f"{tokens:,} tokens, Fireside"))
+        with self.fireside() as ours:
+            conversation = ours.new()
+            last = ours.ask(conversation, a_long_text(tokens))
+            print(f"| read for the first time | {shown([last])} |", flush=True)
+            back: dict[int, list[Told]] = {signal.SIGTERM: [], signal.SIGKILL: []}
+            found = []
+            # What a server saves when it stops is what it finds after it was killed the next time.
+            for ending in [signal.SIGTERM, signal.SIGKILL] * TIMES:
+                before, last = last, self._come_back(ours, conversation, ending)
+                back[ending].append(last)
+                found.append(last.cached_tokens / before.held)
+            print(f"| after a restart | {shown(back[signal.SIGTERM])} |")
+            print(f"| after kill -9 | {shown(back[signal.SIGKILL])} |", flush=True)
+            ours.end()
+            disk = ours.disk_mb
+            for state in ours.states():
+                flip_a_bit(state)
+            ours.start()
+            anew = ours.ask(conversation, "And then?")
+            print(f"| with a flipped bit: {anew.receipt['reason']} | {shown([anew])} |", flush=True)
+        first_words = [one.first_word_s for one in [*back[signal.SIGTERM], *back[signal.SIGKILL]]]
+        times = anew.first_word_s / statistics.median(first_words)
+        print(f"\nReading it anew takes {times:.0f} times as long; {min(found):.1%} was found, at least.")
+        print(f"{disk:.0f} MB on the disk.\n")
+        with self.plain() as theirs:
+            cold = theirs.ask(theirs.new(), a_long_text(tokens))
+            print(HEADER.format(f"{tokens:,} tokens, llama.cpp's server"))
+            print(f"| after a restart, or kill -9 | {shown([cold])} |")
+
+    def _come_back(self, side: Fireside, conversation: int, ending: int) -> Told:
+        side.end(ending)
+        side.start()
+        return side.ask(conversation, "And then?")
+
+    def beside(self) -> None:
+        tokens = self._asked.tokens
+        with self.fireside() as ours, self.plain(slots=2) as theirs:
+            sides: list[tuple[str, Side]] = [("Fireside", ours), ("llama.cpp's server", theirs)]
+            for name, side in sides:
+                print(f"\n{HEADER.format(f'{name}, {tokens:,} tokens a conversation')}")
+                talks = [side.new() for _ in range(3)]
+                for number, talk in enumerate(talks):
+                    side.ask(talk, a_long_text(tokens, first=number * 1000))
+                around = [side.ask(talk, "And then?") for _ in range(3) for talk in talks]
+                print(f"| from one of three conversations to the next | {shown(around)} |", flush=True)
+                side.ask(talks[0], a_long_text(tokens, first=5000))
+                print(f"| the same question again | {shown([side.again(talks[0]) for _ in range(3)])} |")
+                print(f"| another question instead | {shown([side.edit(talks[0], 'Why not?')])} |")
+                print(f"| and back | {shown([side.back(talks[0], 'And then?')])} |", flush=True)
+            ours.end()
+            print(f"\nOn disk: {ours.disk_mb:.0f} MB for {4 * tokens:,} tokens.")
+            ours.start()
+
+    def digest(self) -> None:
+        """Forty turns. Where a digest may be due somebody stays away for `AWAY_S`, else for `IDLE_S`."""
+        from planted import chatter, planting
+
+        about = [f"{chatter(turn)} {chatter(turn + 1)}" for turn in range(20)]
+        print(HEADER.format(f"forty turns in a window of {WINDOW:,} tokens"))
+        for away in (True, False):
+            usual, due = self._talk_of_digests([*planting(), *about], away=away)
+            when = "after idleness" if away else "asked at once"
+            print(f"| {when}: {len(usual)} turns without a new digest | {shown(usual)} |")
+            if due:
+                print(f"| {when}: {len(due)} turns with one | {shown(due)} |")
+                without = statistics.median(one.first_word_s for one in usual)
+                waits = [one.first_word_s - without for one in due]
+                waited = f"{statistics.median(waits):.2f} s, at most {max(waits):.2f} s"
+                print(f"| {when}: waited for the digest | {waited} | | |", flush=True)
+
+    def _talk_of_digests(self, texts: Sequence[str], *, away: bool) -> tuple[list[Told], list[Told]]:
+        usual: list[Told] = []
+        due: list[Told] = []
+        with self.fireside(context_length=WINDOW, sampling_max_tokens=24) as ours:
+            conversation, digest, held = ours.new(), None, 0
+            for text in texts:
+                if away:
+                    time.sleep(AWAY_S if held > 0.65 * WINDOW else IDLE_S)
+                told = ours.ask(conversation, text)
+                is_new = told.receipt["digest"] != digest
+                digest, held = told.receipt["digest"], told.held
+                (due if is_new else usual).append(told)
+        return usual[1:], due
+
+
+def flip_a_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("piece", choices=["turns", "restart", "beside", "digest"])
     parser.add_argument("--model", type=Path, required=True)
-    parser.add_argument("--tokens", type=int, default=TOKENS)
-    parser.add_argument("--threads", default="", help="for a busy machine: the usual number else")
+    parser.add_argument("--tokens", type=int, default=3000, help="of a long conversation")
     parser.add_argument("--turns", type=int, default=TURNS[-1])
+    parser.add_argument("--context", type=int, default=8192)
+    parser.add_argument("--threads", type=int, default=0, help="for a busy machine; 0: each side's default")
     asked = parser.parse_args()
-    print(f"| conversation of {asked.tokens:,} tokens | first word | read already | on disk |")
-    print("|---|---|---|---|", flush=True)
-    first_words = []
-    for name, ending, settings in (
-        ("restarted, with snapshots", signal.SIGTERM, {}),
-        ("killed (-9), with snapshots", signal.SIGKILL, {}),
-        ("restarted, without snapshots", signal.SIGTERM, {"snapshots_bytes": 0}),
-    ):
-        with tempfile.TemporaryDirectory() as home:
-            serve = served(asked.model, Path(home), asked.threads)
-            after = after_restart(serve, ending=ending, tokens=asked.tokens, **settings)
-        first_words.append(after.first_word_s)
-        row = f"{after.first_word_s:.2f} s | {after.cached:.1%} | {after.disk_mb:.0f} MB"
-        print(f"| {name} | {row} |", flush=True)
-    print(f"\nRead anew takes {first_words[2] / first_words[0]:.0f} times as long.\n", flush=True)
-    with tempfile.TemporaryDirectory() as home:
-        told = over_turns(served(asked.model, Path(home), asked.threads), asked.turns)
-    print("| turn | first word | tokens read for it |\n|---|---|---|")
-    for turn in [turn for turn in TURNS if turn <= asked.turns]:
-        around = told[max(0, turn - 1 - AROUND) : turn + AROUND]
-        seconds = statistics.median(seconds for seconds, _ in around)
-        print(f"| {turn} | {seconds:.3f} s | {max(read for _, read in around)} |")
+    threads = asked.threads or "each side's default"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, threads: {threads}"
+    print(f"{machine}, load {os.getloadavg()[0]:.1f}\n", flush=True)
+    began = time.monotonic()
+    getattr(Bench(asked), asked.piece)()
+    print(f"\n{time.monotonic() - began:.0f} s, load then {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

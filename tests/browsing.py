@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,6 +12,8 @@ from playwright.sync_api import ConsoleMessage, Dialog, Locator, Page, Request, 
 
 from serving import Served
 
+AXE = Path(__file__).parents[1] / "web" / "node_modules" / "axe-core" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 ELSEWHERE = "fireside.test"
 """A name that leads the browser here and isn't this machine's own: what another device would use."""
 PATIENCE_MS = 60_000
@@ -165,3 +168,17 @@ def _exported(number: int, given: dict[str, Any]) -> dict[str, Any]:
         "head_id": messages[-1]["id"],
         **times,
     }
+
+
+def faults(page: Page) -> list[str]:
+    """Return what axe-core finds, a line for each element."""
+    if not page.evaluate("typeof axe === 'object'"):
+        page.evaluate(AXE.read_text(encoding="utf-8"))
+    found: Any = page.evaluate(
+        "rules => axe.run(document, { runOnly: rules, resultTypes: ['violations'] })", RULES
+    )
+    return [
+        f"{fault['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+    ]

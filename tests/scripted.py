@@ -90,12 +90,14 @@ class ScriptedEngine:
         crash_at: int | None = None,
         bos: tuple[int, ...] = (),
         notices: tuple[str, ...] = (),
+        tells_cached: bool = True,
     ) -> None:
         model = model or a_model()
         self._replies = replies if callable(replies) else list(replies)
         self.crash_at = crash_at
         """the engine dies before its reply's token of this number, counted from 0"""
         self._bos = bos
+        self._tells_cached = tells_cached
         self._seen: list[tuple[int, ...]] = []
         self._held: dict[str, Held] = {}
         self.saved: list[str | None] = []
@@ -172,9 +174,10 @@ class ScriptedEngine:
         self.idle.clear()
         ended = False
         try:
-            cached = self._cached(asked.prompt)
-            yield Reading(len(prompt), cached, cached)
-            yield Reading(len(prompt), cached, len(prompt))
+            cached = self._cached(asked.prompt) if self._tells_cached else None
+            if cached is not None:
+                yield Reading(len(prompt), cached, cached)
+                yield Reading(len(prompt), cached, len(prompt))
             async for piece in self._play(self._next_script(asked.text), said, max_tokens):
                 yield piece
             ended = True

@@ -63,6 +63,8 @@ class Talk:
     conversation: Conversation = field(init=False)
     prompts: dict[str, tuple[int, ...]] = field(default_factory=dict)
     """of replies, for tests that compare them"""
+    ready: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """what was read ahead after replies"""
 
     def __post_init__(self) -> None:
         self.assembler = Assembler()

@@ -1,4 +1,4 @@
-"""What is done while nobody waits: a digest that the next turn will need, its reading, and a snapshot.
+"""What is done while nobody waits: a digest that the next turn will need, reading ahead, and a snapshot.
 
 A reply's end is followed by a short quiet; then the conversation is made ready for whoever comes back.
 All of it gives way at once: somebody's request ends it (`Engines.spare`), nothing here holds a place in
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from fireside.assembly import Assembler, History
-from fireside.compaction import compact_ahead
+from fireside.compaction import make_ready
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.errors import FiresideError
 from fireside.running import Running, Store
@@ -42,8 +42,8 @@ class Idle(msgspec.Struct, frozen=True):
     store: Store
 
 
-Compact = Callable[[str, Assembler, History, Engine], Awaitable[Sequence[int] | None]]
-"""As `compaction.compact_ahead`."""
+MakeReady = Callable[[str, Assembler, History, Engine], Awaitable[Sequence[int] | None]]
+"""As `compaction.make_ready`."""
 
 
 class Engines(Protocol):
@@ -60,12 +60,12 @@ class Ahead:
         engines: Engines,
         assembler: Assembler,
         *,
-        compact: Compact = compact_ahead,
+        make_ready: MakeReady = make_ready,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._engines = engines
         self._assembler = assembler
-        self._compact = compact
+        self._making = make_ready
         self._sleep = sleep
         self._caring: dict[str, asyncio.Task[None]] = {}
         """by conversation"""
@@ -123,7 +123,7 @@ class Ahead:
     async def _make_ready(self, idle: Idle) -> bool:
         return await self._with_engine(
             idle,
-            lambda engine: self._compact(idle.reply_id, self._assembler, idle.store, engine),
+            lambda engine: self._making(idle.reply_id, self._assembler, idle.store, engine),
             lambda engine: engine.save(idle.conversation_id, new_share=NEW_SHARE),
         )
 

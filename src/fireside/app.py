@@ -27,6 +27,7 @@ from fireside.errors import (
     FiresideError,
     TooLarge,
 )
+from fireside.finding import finder
 from fireside.fitting import Fitting
 from fireside.memory.snapshots import Snapshots
 from fireside.messages import Defaults, Message, Role, Sampling, said
@@ -81,6 +82,7 @@ class App:
         self.fitting = Fitting(
             home.machine_file, settings, library, self.files, engines, self.speeds, starter()
         )
+        self.finder = finder(library, os.environ, self.fitting.predictor)
         self.forecast = Forecast(engines, snapshots, self.speeds, state_keys(settings))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
@@ -115,6 +117,7 @@ class App:
         await self.ahead.aclose()
         await self.fitting.aclose()
         await self.engines.aclose()
+        self.finder.close()
         await asyncio.to_thread(self.speeds.save)
         self.temporary.close()
         self.store.close()

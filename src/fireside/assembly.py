@@ -16,6 +16,7 @@ from fireside.engines.protocol import Engine, eyes_of
 from fireside.errors import BadPicture, ContextLengthExceeded, NoVision
 from fireside.eviction import Eviction, Moved, Summarise
 from fireside.framing import Framing, Ids, Laid, Layout, layout_of
+from fireside.memories import Digest
 from fireside.messages import ReasoningPart, Receipt, Role
 from fireside.past import History, Past, read_past
 from fireside.pictures import decoded
@@ -39,10 +40,10 @@ class Prompt(msgspec.Struct, frozen=True):
 
 
 class Ready(msgspec.Struct, frozen=True):
-    """What the next prompt of a branch will begin with, once its digest is stored."""
+    """What the next prompt of a branch will begin with, once the digest of a moved window is stored."""
 
     ids: Ids
-    moved: Moved
+    digest: Digest | None = None
 
 
 class Assembler:
@@ -103,9 +104,9 @@ class Assembler:
         max_tokens: int | None,
         summarise: Summarise | None = None,
     ) -> Ready | None:
-        """Return what to make ready when `branch`, which ends in a reply, fills its window; else None.
+        """Return what the next prompt begins with when `branch` ends in a reply; None where that isn't known.
 
-        Nothing is stored.
+        The window is moved on where that is due. Nothing is stored.
         """
         budget = Budget.of(engine.info.context_length, max_tokens)
         work = _Work(history, Framing(self.tokenize, layout, engine), budget)
@@ -113,16 +114,15 @@ class Assembler:
         if not past.window:
             return None
         laid = await work.laid(past, budget.compact_at)
-        if laid is not None and laid.total <= budget.compact_at:
-            return None
+        if laid is not None:
+            return Ready(await work.beginning(past, laid))
         try:
             moved = await work.moved(past, budget.prompt, summarise)
         except ContextLengthExceeded:
             return None
         if moved is None or moved.past.digest is None or len(moved.past.window) == len(past.window):
             return None
-        roles = [message.role for message in moved.past.kept]
-        return Ready(await work.framing.beginning(roles, moved.laid.contents), moved)
+        return Ready(await work.beginning(moved.past, moved.laid), moved.past.digest)
 
     async def tokenize(self, engine: Engine, text: str, *, special: bool) -> Ids:
         """Return the ids of `text`, from memory when this engine's model has seen it lately."""
@@ -205,6 +205,9 @@ class _Work:
             return None
         laid = await self.framing.lay([message.role for message in past.kept], contents)
         return laid if laid.total <= room else None
+
+    async def beginning(self, past: Past, laid: Laid) -> Ids:
+        return await self.framing.beginning([message.role for message in past.kept], laid.contents)
 
     async def contents(self, past: Past, most: int | None) -> list[Ids]:
         """Return the ids of the kept messages; with `most`, of the newest ones that could fit into it."""

@@ -1,4 +1,4 @@
-"""The digest ahead of time: written, read by the engine and kept while nobody waits."""
+"""Ahead of a question, while nobody waits: a digest is written, and what its prompt begins with is read."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from contextlib import aclosing
 
 from fireside.assembly import Assembler, History
+from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Ended, Engine, Origin, Piece
 from fireside.framing import Framing, layout_of
 from fireside.memory.digest import Said
@@ -19,15 +20,15 @@ PLAIN = Sampling(temperature=0.0, seed=0)
 """a digest isn't a matter of luck"""
 
 
-async def compact_ahead(
+async def make_ready(
     reply_id: str, assembler: Assembler, history: History, engine: Engine
 ) -> tuple[int, ...] | None:
-    """Make ready what the question after this ended reply will need, when its window runs full.
+    """Make ready what the question after this ended reply will need.
 
-    The digest is written, the engine reads the prompt that the next turn begins with, and only then is
-    the digest kept. So cancelling this at any moment leaves everything as it was. Returns the ids
-    that the engine holds now; None when there was nothing to do. Raises FiresideError where the
-    engine fails.
+    The engine reads what is known of the next prompt: the reply as it was tidied, and the frame before the
+    question. Where the window runs full a digest is written first, and only once its prompt is read is
+    it kept. So cancelling this at any moment leaves everything as it was. Returns the ids that the engine
+    holds now; None when there was nothing to do. Raises FiresideError where the engine fails.
     """
     branch = await asyncio.to_thread(history.branch, reply_id)
     reply = branch[-1]
@@ -45,14 +46,22 @@ async def compact_ahead(
         max_tokens=reply.defaults.sampling.max_tokens,
         summarise=writer.summarise,
     )
-    if ready is None or ready.moved.past.digest is None:
+    if ready is None or (ready.digest is None and not _goes_on(engine, reply)):
         return None
     origin = Origin(reply.conversation_id, reply.id)
     async with aclosing(engine.generate(ready.ids, PLAIN, max_tokens=0, origin=origin)) as reading:
         async for _ in reading:
             pass
-    await asyncio.to_thread(history.memory.add_digest, ready.moved.past.digest)
+    if ready.digest:
+        await asyncio.to_thread(history.memory.add_digest, ready.digest)
     return ready.ids
+
+
+def _goes_on(engine: Engine, reply: StoredMessage) -> bool:
+    """Return whether a slot still holds this very turn, and may hold more: a state that can't be cut
+    would be of no use to who continues the reply."""
+    turn = Origin(reply.conversation_id, reply.parent_id or "")
+    return engine.info.cuttable and any(held.origin == turn for held in engine.held())
 
 
 class Writer:

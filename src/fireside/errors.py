@@ -23,6 +23,7 @@
     ├── ModelDamaged            a model file that must not reach an engine
     ├── AnswerInvalid           a model's answer that isn't what the request insisted on
     ├── DownloadFailed
+    │   └── SearchFailed        the hub can't be searched for models
     ├── StoreError
     │   ├── StoreBusy, StoreFull, StoreDamaged, StoreTooNew
     ├── TooBusy                 the queue is full; `retry_after_s` says when to come back
@@ -163,6 +164,10 @@ class AnswerInvalid(FiresideError):
 
 class DownloadFailed(FiresideError):
     code = "download_failed"
+
+
+class SearchFailed(DownloadFailed):
+    code = "search_failed"
 
 
 class StoreError(FiresideError):

@@ -100,10 +100,9 @@ class Framing:
         return tuple(ids)
 
     async def beginning(self, roles: Sequence[Role], contents: Sequence[Ids]) -> Ids:
-        """Return what a later prompt begins with: these messages, up to the last one's last word."""
-        laid = await self.lay([*roles, Role.USER], contents)
-        whole = [frame for frame in laid.frames if frame.index is not None][:-1]
-        return await self.join(msgspec.structs.replace(laid, frames=tuple(whole)))
+        """Return what the next prompt begins with: these messages, and the frame before its question."""
+        laid = await self.lay([*roles, Role.USER], [*contents, ()])
+        return await self.join(msgspec.structs.replace(laid, frames=laid.frames[:-1]))
 
     async def content(self, role: Role, text: str) -> Ids:
         """Return what somebody said as ids: people's text, never control tokens."""

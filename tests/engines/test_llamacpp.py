@@ -161,6 +161,26 @@ async def test_a_seed_repeats_a_reply_to_a_long_prompt_whether_it_was_read_befor
         await engine.aclose()
 
 
+async def test_a_seed_repeats_a_reply_whether_its_prompts_beginning_was_read_ahead_or_not(
+    model: ModelFile, settings: Settings
+) -> None:
+    """Batches of different sizes are read alike, as long as none is a single token."""
+    told: list[list[tuple[int, ...]]] = []
+    for is_ahead in (False, True):
+        engine = await start(model, settings)
+        try:
+            prompt = await prompt_for(engine, "A dragon counted its gold by the sea. " * 12 + "Go on.")
+            told.append([])
+            for seed, left in ((1, 40), (2, 7), (3, 3)):
+                new = (*prompt[:5], 300 + seed, *prompt[5:])
+                if is_ahead:
+                    await generated(engine, new[:-left], max_tokens=0)
+                told[-1].append(ids_in(await generated(engine, new, Sampling(temperature=1.2, seed=seed))))
+        finally:
+            await engine.aclose()
+    assert told[0] == told[1]
+
+
 async def test_a_template_that_never_ends_is_cut_off(engine: LlamaCppEngine) -> None:
     engine._wire.answer_s = 0.0001
     with pytest.raises(EngineCrashed, match="no answer"):

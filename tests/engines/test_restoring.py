@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
@@ -261,3 +262,16 @@ async def test_a_save_that_is_given_up_leaves_no_half_file(begin: Begin, vault: 
     assert cached >= len(history) - 1
     await engine.aclose()
     assert {path.suffix for path in vault.folder.iterdir()} <= {".state", ".index"}
+
+
+async def test_who_deletes_the_folder_only_has_things_read_anew(begin: Begin, vault: Snapshots) -> None:
+    engine = await begin()
+    _, alice = await turn(engine, words(1))
+    await engine.save()
+    shutil.rmtree(vault.folder)
+    _, _ = await turn(engine, words(2), BOB)
+    cached, _ = await turn(engine, (*alice, 5, 6), ALICE)
+    assert cached < len(alice) or not states(vault)
+    await engine.save()
+    assert states(vault), "the folder is there again"
+    assert vault.folder.stat().st_mode & 0o777 == 0o700

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from fireside.compaction import compact_ahead
+from fireside.compaction import make_ready
 from fireside.conversations import ReplyStatus
 from fireside.engines.llamacpp import LlamaCppEngine, start
 from fireside.engines.protocol import ModelFile
@@ -43,8 +43,8 @@ async def test_every_fact_is_in_what_the_model_is_given_when_it_is_asked_for(tal
         last = await talk.ask(text)
         assert last.status is ReplyStatus.COMPLETE, last.failure
         if turn == 32:
-            ready = await compact_ahead(last.id, talk.assembler, talk.store, talk.engine)
-            assert ready
+            ready = await make_ready(last.id, talk.assembler, talk.store, talk.engine)
+            assert talk.store.memory.digests([message.id for message in talk.store.branch(last.id)])
         if turn == 33:
             assert last.usage
             assert (last.usage.cached_tokens or 0) > len(ready or ()) * 0.98, "nobody waited for the digest"

@@ -5,16 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from browsing import ELSEWHERE, an_export, replies
+from browsing import AXE, ELSEWHERE, an_export, faults, replies
 from serving import Served, serving
 
-AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
-RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 DESK: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 
@@ -85,20 +82,6 @@ def look(request: pytest.FixtureRequest, browser: Browser, served: Served) -> It
     )
     yield context.new_page()
     context.close()
-
-
-def faults(page: Page) -> list[str]:
-    """Return what axe-core finds, a line for each element."""
-    if not page.evaluate("typeof axe === 'object'"):
-        page.evaluate(AXE.read_text(encoding="utf-8"))
-    found: Any = page.evaluate(
-        "rules => axe.run(document, { runOnly: rules, resultTypes: ['violations'] })", RULES
-    )
-    return [
-        f"{fault['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
-        for fault in found["violations"]
-        for node in fault["nodes"]
-    ]
 
 
 def test_every_view_is_accessible(look: Page, served: Served, chat: str) -> None:

@@ -27,7 +27,12 @@ SPELLINGS = [
     "/./fireside/v1/keys",
 ]
 
-MODELS = {("POST", "/fireside/v1/models/pull"), ("DELETE", "/fireside/v1/models"), ("POST", "/api/pull")}
+MODELS = {
+    ("POST", "/fireside/v1/models/pull"),
+    ("DELETE", "/fireside/v1/models"),
+    ("GET", "/fireside/v1/models/search"),
+    ("POST", "/api/pull"),
+}
 """What the scope `models` is for."""
 ANY_KEY = {
     ("GET", "/fireside/v1/sessions"),

@@ -29,7 +29,7 @@ class Machine:
         self.gate.set()
         self.failure: Exception | None = None
         self._sleeping: list[tuple[float, asyncio.Event]] = []
-        self.ahead = Ahead(self, Assembler(), compact=self.compact, sleep=self.sleep)
+        self.ahead = Ahead(self, Assembler(), make_ready=self.make_ready, sleep=self.sleep)
         talk.replies = Replies(talk.replies._parts, stored=self.ahead.ended)
 
     @asynccontextmanager
@@ -37,7 +37,7 @@ class Machine:
         self.working = asyncio.current_task()
         yield self.engine
 
-    async def compact(
+    async def make_ready(
         self, reply_id: str, assembler: Assembler, history: History, engine: Engine
     ) -> Sequence[int] | None:
         self.did.append(reply_id)

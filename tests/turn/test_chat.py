@@ -205,3 +205,13 @@ async def test_reasoning_is_kept_apart_and_said_to_be_left_out(make_talk: MakeTa
     assert receipt
     assert "reasoning" in (receipt.reason or "")
     assert "Hm." not in talk.engine.asked[1].text
+
+
+async def test_an_engine_that_does_not_tell_what_it_found_leaves_that_open(make_talk: MakeTalk) -> None:
+    talk = make_talk(["Fine."])
+    talk.engine._tells_cached = False
+    await talk.ask("Hello")
+    reply = await talk.ask("And?")
+    assert reply.usage
+    assert reply.usage.cached_tokens is None
+    assert msgspec.json.decode(msgspec.json.encode(reply.usage))["cached_tokens"] is None

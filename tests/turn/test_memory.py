@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from fireside.compaction import compact_ahead
+from fireside.compaction import make_ready
 from fireside.conversations import ReplyStatus, StoredMessage
 from fireside.memories import Ability
 from fireside.memory.probe import FACTS as PROBE_FACTS
@@ -140,10 +140,10 @@ async def test_a_digest_that_was_made_ahead_is_what_the_next_turn_uses(make_talk
     talk = make_talk(["Fine."], context_length=2400, defaults=SHORT)
     reply = await ask_all(talk, planting()[:14])
     assert receipt_of(talk, reply).digest is None
-    ids = await compact_ahead(reply.id, talk.assembler, talk.store, talk.engine)
+    ids = await make_ready(reply.id, talk.assembler, talk.store, talk.engine)
     assert ids
     assert talk.engine.asked[-1].max_tokens == 0
-    nothing_more = await compact_ahead(reply.id, talk.assembler, talk.store, talk.engine)
+    nothing_more = await make_ready(reply.id, talk.assembler, talk.store, talk.engine)
     assert nothing_more is None
     after = await talk.ask("What is the wifi password?")
     assert talk.engine.asked[-1].prompt[: len(ids)] == ids
@@ -151,13 +151,6 @@ async def test_a_digest_that_was_made_ahead_is_what_the_next_turn_uses(make_talk
     assert after.usage.cached_tokens
     assert after.usage.cached_tokens >= len(ids)
     assert "blue-heron-42" in talk.engine.asked[-1].text
-
-
-async def test_a_short_conversation_is_left_alone_ahead(make_talk: MakeTalk) -> None:
-    talk = make_talk(["Fine."], context_length=2400, defaults=SHORT)
-    reply = await talk.ask("Hi")
-    assert await compact_ahead(reply.id, talk.assembler, talk.store, talk.engine) is None
-    assert len(talk.engine.asked) == 1
 
 
 async def test_who_comes_back_while_the_digest_is_read_finds_things_as_they_were(make_talk: MakeTalk) -> None:
@@ -168,7 +161,7 @@ async def test_who_comes_back_while_the_digest_is_read_finds_things_as_they_were
     talk.defaults = SHORT
     reply = await ask_all(talk, planting()[:14])
     before = talk.engine.asked[-1].prompt
-    compacting = asyncio.create_task(compact_ahead(reply.id, talk.assembler, talk.store, talk.engine))
+    compacting = asyncio.create_task(make_ready(reply.id, talk.assembler, talk.store, talk.engine))
     while len(talk.engine.asked) < 15 and not compacting.done():
         await asyncio.sleep(0)
     compacting.cancel()
@@ -201,7 +194,7 @@ async def test_facts_that_a_models_digest_drops_are_quoted_under_it(make_talk: M
     talk = make_talk(model, context_length=6000, defaults=SHORT)
     for text in [*planting(), *map(chatter, range(20))]:
         reply = await talk.ask(text)
-        await compact_ahead(reply.id, talk.assembler, talk.store, talk.engine)
+        await make_ready(reply.id, talk.assembler, talk.store, talk.engine)
     assert model.asked
     digest = talk.store.memory.digests([message.id for message in talk.store.branch(reply.id)])[-1]
     assert digest.kind == "model"
@@ -218,7 +211,7 @@ async def test_a_model_that_loses_facts_is_measured_once_and_not_asked_for_diges
     talk = make_talk(["It was nice."], context_length=2400, defaults=SHORT)
     for text in [*planting()[:14], *map(chatter, range(30))]:
         reply = await talk.ask(text)
-        await compact_ahead(reply.id, talk.assembler, talk.store, talk.engine)
+        await make_ready(reply.id, talk.assembler, talk.store, talk.engine)
     probes = [asked for asked in talk.engine.asked if INSTRUCTION in asked.text]
     assert len(probes) == 1
     assert talk.store.memory.ability(talk.file.identity) == Ability(0.0, 0.02)

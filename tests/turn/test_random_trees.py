@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fireside.compaction import compact_ahead
+from fireside.compaction import make_ready
 from fireside.conversations import ReplyStatus, StoredMessage
 from fireside.errors import ContextLengthExceeded
 from fireside.messages import Defaults, PromptFormat, Receipt, Sampling
@@ -53,7 +53,8 @@ async def play(talk: Talk, steps: list[Step], budget: Budget) -> None:
         elif step.what == "pin":
             talk.pin(chosen.id)
         elif step.what == "idle":
-            await compact_ahead(branch[-1].id, talk.assembler, talk.store, talk.engine)
+            ready = await make_ready(branch[-1].id, talk.assembler, talk.store, talk.engine)
+            talk.ready[branch[-1].id] = ready or ()
         elif step.what == "again":
             await check(talk, talk.begin_again(branch[-1]), budget)
         else:
@@ -105,6 +106,8 @@ def check_growth(
     same = before and (before.digested, before.omitted) == (receipt.digested, receipt.omitted)
     if same and kept and asked:
         assert prompt[: len(asked) + len(kept)] == (*asked, *kept)
+        ready = talk.ready.get(branch[-3].id, ())
+        assert prompt[: len(ready)] == ready, "what was read ahead is what the next prompt begins with"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -34,6 +34,7 @@ MORE: Commands = {
     "import": ("fireside.cli.imports:import_models", _("List or use what other programs keep here.")),
     "fit": ("fireside.cli.models_fit:fit_models", _("Tell which models run on this machine, and how fast.")),
     "trust": ("fireside.cli.trust:trust", _("Look at the code that a model brings, and let it run or not.")),
+    "search": ("fireside.cli.models_search:search", _("Find models that could be fetched.")),
 }
 
 
@@ -47,7 +48,7 @@ def models(context: click.Context, json: bool) -> None:
 @models.command("list", help=_("List the models that are here, and the default one."))
 @json_flag
 def list_models(json: bool) -> None:
-    from fireside.cli.output import print_json, print_table, size
+    from fireside.cli.output import note, print_json, print_table, size
 
     cards = run(lambda client: client.models())
     if json:
@@ -65,6 +66,8 @@ def list_models(json: bool) -> None:
         for card in cards
     ]
     print_table(titles, rows)
+    if sys.stdout.isatty():
+        note(_("`fireside models search` shows good ones to fetch"))
 
 
 def _state(card: ModelCard) -> str:

@@ -29,6 +29,7 @@ from fireside.client.imports import ImportRoutes
 from fireside.client.launch import OnStart, ensure_server, find_again
 from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
+from fireside.client.offers import OfferRoutes
 from fireside.client.trust import TrustRoutes
 from fireside.client.work import steps_of
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
@@ -114,6 +115,7 @@ class AsyncClient:
         self.imports = ImportRoutes(connection)
         self.fits = FitRoutes(connection)
         self.trust = TrustRoutes(connection)
+        self.offers = OfferRoutes(connection)
 
     @property
     def address(self) -> str:

@@ -11,9 +11,10 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from fireside import runtime
-from fireside.doctor.findings import Finding, Mend, Said, State, problem, problem_of, said
+from fireside.doctor.findings import About, Finding, Mend, Said, State, problem, problem_of, said
 from fireside.errors import ConfigError, FiresideError
 from fireside.settings import Home, Settings, find_home, load_settings
 
@@ -76,15 +77,15 @@ def _settings(home: Home, environ: Mapping[str, str]) -> tuple[Settings, ConfigE
 
 def _carefully(check: Check, who: Examined) -> Iterator[Finding]:
     """Yield what a check finds; one that fails itself is a finding, and the others go on."""
-    about = check.__name__.removeprefix("check_")
+    about = cast("About", check.__name__.removeprefix("check_"))
     try:
         yield from check(who)
     except FiresideError as error:
-        yield problem_of("machine", error)
+        yield problem_of(about, error)
     except Exception as error:  # the other checks are the more needed
         log.debug("the check %s failed", about, exc_info=True)
         yield problem(
-            "machine",
+            about,
             said("the check of “{about}” failed itself: {error}", about=about, error=repr(error)),
             said("please report this; the other checks went on"),
         )

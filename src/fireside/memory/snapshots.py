@@ -112,10 +112,18 @@ class Snapshots:
 
     @property
     def limit_bytes(self) -> int:
-        """How much may lie on the disk."""
+        """How much may lie on the disk; nothing while there is no folder for it.
+
+        Whoever deletes the folder only has things read anew: it is made again.
+        """
+        try:
+            self.folder.mkdir(exist_ok=True, mode=0o700)
+            free = shutil.disk_usage(self.folder).free
+        except OSError as error:
+            log.warning("nothing can be saved in %s: %s", self.folder, error.strerror)
+            return 0
         if self._budget_bytes is not None:
             return self._budget_bytes
-        free = shutil.disk_usage(self.folder).free
         return min(MOST_BYTES, int((free + self.used_bytes) * SHARE_OF_FREE))
 
     def of(self, conversation_id: str) -> tuple[Snapshot, ...]:
@@ -237,11 +245,14 @@ class Snapshots:
         return float((one.tokens - covered) / one.size_bytes * 0.5 ** (age_s / HALF_LIFE_S))
 
     def _remove(self, name: str) -> None:
-        """The index goes first: a state without one is nothing."""
+        """The index goes first: a state without one is nothing. What can't go now goes at the next start."""
         self._known.pop(name, None)
         self._used_at.pop(name, None)
-        for path in (self._index(name), self._state(name)):
-            path.unlink(missing_ok=True)
+        try:
+            for path in (self._index(name), self._state(name)):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("a saved state can't be removed: %s", error.strerror)
 
     def _touch(self, name: str) -> None:
         with self._lock:

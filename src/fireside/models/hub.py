@@ -1,7 +1,8 @@
 """The hub, asked by its own client: what a repository holds, and where its files are.
 
-`huggingface_hub` is imported here alone and only when somebody asks, since it takes a quarter of a
-second. It asks and resolves; its downloader isn't used (docs/decisions/0013-the-hub.md).
+`huggingface_hub` is imported here, and by what bounds the questions of a search
+(models/search/hub_http.py), only when somebody asks, since it takes a quarter of a second. It asks and
+resolves; its downloader isn't used (docs/decisions/0013-the-hub.md).
 """
 
 from __future__ import annotations

@@ -39,6 +39,7 @@ from fireside.server.routes import (
     metrics,
     models,
     models_fit,
+    models_search,
     page,
     replies,
     sessions,
@@ -48,7 +49,8 @@ from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
     *(maintenance, metrics, conversations, replies, memories),
-    *(models, models_fit, aliases, loading, imports, trust, keys, sessions, docs, page),
+    *(models, models_fit, models_search, aliases, loading, imports, trust),
+    *(keys, sessions, docs, page),
 )
 
 

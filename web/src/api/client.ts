@@ -105,6 +105,9 @@ export const api = {
     await http.DELETE("/fireside/v1/models", { params: { query: { reference } } });
   },
 
+  searchModels: (query: string, fits: boolean) => got(http.GET("/fireside/v1/models/search", { params: { query: { query, fits } } })),
+  shelf: (language: string) => got(http.GET("/fireside/v1/models/shelf", { params: { query: { language } } })),
+
   personas: () => got(http.GET("/fireside/v1/personas")),
   savePersona: (name: string, toml: string) =>
     got(http.PUT("/fireside/v1/personas/{name}", { params: { path: { name } }, body: { toml } })),

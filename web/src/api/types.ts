@@ -16,6 +16,7 @@ export type ReceiptCounts = Schemas["ReceiptCounts"];
 export type Usage = Schemas["fireside.messages.Usage"];
 export type Timings = Schemas["Timings"];
 export type ModelCard = Schemas["ModelCard"];
+export type Offer = Schemas["Offer"];
 export type Persona = Schemas["Persona"];
 export type SearchHit = Schemas["SearchHit"];
 export type ServerStatus = Schemas["ServerStatus"];

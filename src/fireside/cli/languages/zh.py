@@ -10,6 +10,7 @@ from fireside.cli.languages.zh_making import TEXTS as MAKING
 from fireside.cli.languages.zh_memory import TEXTS as MEMORY
 from fireside.cli.languages.zh_models import TEXTS as MODELS
 from fireside.cli.languages.zh_remote import TEXTS as REMOTE
+from fireside.cli.languages.zh_search import TEXTS as SEARCH
 from fireside.cli.languages.zh_trust import TEXTS as TRUST
 from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
 
@@ -243,7 +244,7 @@ COMMANDS: dict[str, str] = {
     "error: {message}": "错误：{message}",
     "hint: {hint}": "提示：{hint}",
 }
-TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | TRUST | WARMTH | COMMANDS
+TEXTS = CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | SEARCH | TRUST | WARMTH | COMMANDS
 
 ERRORS: dict[str, str] = {
     "address_in_use": "地址已被占用",
@@ -283,6 +284,7 @@ ERRORS: dict[str, str] = {
     "persona_not_found": "找不到角色",
     "remote_refused": "远程服务器拒绝了请求",
     "remote_unavailable": "无法连接远程服务器",
+    "search_failed": "无法搜索模型",
     "server_unavailable": "无法连接服务器",
     "session_not_found": "找不到登录会话",
     "store_busy": "数据库正忙",

@@ -3,8 +3,9 @@
 import { composer } from "./composer";
 import { finding } from "./finding";
 import { memories } from "./memories";
+import { offers } from "./offers";
 import { settings } from "./settings";
 import { shell } from "./shell";
 import { thread } from "./thread";
 
-export const en = { ...shell, ...thread, ...composer, ...finding, ...memories, ...settings };
+export const en = { ...shell, ...thread, ...composer, ...finding, ...memories, ...offers, ...settings };
