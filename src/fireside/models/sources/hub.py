@@ -44,7 +44,7 @@ class HubSource:
     def cards(self) -> tuple[ModelCard, ...]:
         cards = []
         for record in filter(self._records.is_whole, self._records.all()):
-            with contextlib.suppress(ModelDamaged):  # said where that model is asked for
+            with contextlib.suppress(ModelDamaged, ModelNotFound):  # said where it is asked for
                 cards.append(self._card(record))
         return tuple(cards)
 
