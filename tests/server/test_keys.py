@@ -31,6 +31,11 @@ MODELS = {
     ("POST", "/fireside/v1/models/pull"),
     ("DELETE", "/fireside/v1/models"),
     ("GET", "/fireside/v1/models/search"),
+    ("POST", "/fireside/v1/models/measure"),
+    ("POST", "/fireside/v1/models/load"),
+    ("POST", "/fireside/v1/models/unload"),
+    ("GET", "/fireside/v1/models/aliases/{name}"),
+    ("PUT", "/fireside/v1/models/aliases/{name}"),
     ("POST", "/api/pull"),
 }
 """What the scope `models` is for."""
