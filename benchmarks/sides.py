@@ -146,8 +146,7 @@ class Fireside:
                 first, engine = time.perf_counter(), self._cpu_s()
         record = self.served.get(f"/messages/{reply}/record")
         usage = record["usage"]
-        counts = (usage[name] for name in ("prompt_tokens", "cached_tokens", "completion_tokens"))
-        return Told(first - begun, engine - cpu, *counts, receipt=record["receipt"])
+        return Told(first - begun, engine - cpu, **usage, receipt=record["receipt"])
 
     def _cpu_s(self) -> float:
         return cpu_s(self._engine)

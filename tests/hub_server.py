@@ -32,6 +32,8 @@ class Repo:
     private: bool = False
     library: str | None = None
     revision: str = REVISION
+    id: str | None = None
+    """what it is called now"""
 
 
 @dataclass
@@ -142,7 +144,7 @@ class HubHandler(_Handler):
             return self.refused(401, "RepoNotFound", "Repository not found")
         siblings = [_sibling(path, content) for path, content in sorted(repo.files.items())]
         info = {
-            "id": repo_id,
+            "id": repo.id or repo_id,
             "sha": repo.revision,
             "siblings": siblings,
             "gated": "auto" if repo.gated else False,

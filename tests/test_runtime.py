@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fireside.errors import AlreadyRunning
-from fireside.runtime import Runtime, acquire, find, publish, withdraw
+from fireside.runtime import Runtime, acquire, find, is_held, publish, withdraw
 from fireside.settings import Home
 
 HOLD = """
@@ -61,3 +61,19 @@ def test_a_damaged_file_counts_as_none(tmp_path: Path, text: str) -> None:
     home.runtime_file.write_text(text)
     assert find(home) is None
     lock.release(force=True)
+
+
+def test_a_server_that_starts_while_one_looks_is_not_taken_for_the_one_that_crashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path, tmp_path)
+    publish(home, Runtime(1, "http://127.0.0.1:1", "token", "0", "serve"))
+    locks = []
+
+    def taken_meanwhile(home: Home) -> bool:
+        locks.append(acquire(home))
+        return is_held(home)
+
+    monkeypatch.setattr("fireside.runtime.is_held", taken_meanwhile)
+    assert find(home) is None
+    locks[0].release(force=True)

@@ -73,7 +73,8 @@ def find(home: Home) -> Runtime | None:
     runtime = read(home)
     if runtime is None or not is_held(home):
         return None
-    return runtime
+    # A server that has taken the home meanwhile has withdrawn what a crashed one left.
+    return runtime if read(home) == runtime else None
 
 
 def is_held(home: Home) -> bool:

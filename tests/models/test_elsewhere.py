@@ -15,7 +15,6 @@ import made_homes
 from fireside.cards import FoundModel
 from fireside.errors import BadReference, Conflict, FiresideError, ModelDamaged, ModelNotFound
 from fireside.models.library import Library
-from fireside.models.places import Places
 from fireside.models.sources import ollama as ollama_source
 from made_folder import write_folder
 from made_homes import PROGRAMS, digest, looks_like, ollama_layer, ollama_manifest
@@ -388,20 +387,3 @@ def test_a_damaged_list_of_imports_keeps_nothing_from_being_listed(
     (tmp_path / "models/imported.json").write_bytes(b"\0")
     assert library.installed() == ()
     assert library.import_in_place(reference) in library.installed()
-
-
-@pytest.mark.parametrize(
-    ("platform", "environ", "data", "local"),
-    [
-        ("linux", {"HOME": "/h"}, "/h/.local/share", "/h/.local/share"),
-        ("linux", {"HOME": "/h", "XDG_DATA_HOME": "/d"}, "/d", "/d"),
-        ("darwin", {"HOME": "/h"}, "/h/Library/Application Support", "/h/Library/Application Support"),
-        ("win32", {"USERPROFILE": "/u", "APPDATA": "/r", "LOCALAPPDATA": "/l"}, "/r", "/l"),
-        ("win32", {"USERPROFILE": "/u"}, "/u/AppData/Roaming", "/u/AppData/Local"),
-    ],
-)
-def test_each_system_has_its_own_places(
-    platform: str, environ: dict[str, str], data: str, local: str
-) -> None:
-    places = Places(environ, platform)
-    assert (places.data, places.local_data) == (Path(data), Path(local))

@@ -14,7 +14,7 @@ from fireside.models.library import Library
 from fireside.models.sources import PullProgress
 from hub_server import REVISION, Repo, TestHub
 from made_folder import write_folder
-from tiny_hub import GGUF, PLAIN_NAME, REFERENCE, SMALL, WEIGHTS, WHOLE, files
+from tiny_hub import GGUF, LARGE, PLAIN_NAME, REFERENCE, SMALL, WEIGHTS, WHOLE, files
 
 
 @pytest.fixture
@@ -53,6 +53,21 @@ async def test_a_quantization_and_a_file_can_be_named(library: Library) -> None:
     card = await library.ensure(f"{PLAIN_NAME}:tiny-Q4_K_M.gguf")
     assert card.reference == REFERENCE
     assert {one.reference for one in library.installed()} == {REFERENCE, f"{PLAIN_NAME}:Q8_0"}
+
+
+async def test_a_file_is_found_again_by_its_name_alone(library: Library, hub: TestHub) -> None:
+    hub.repos["maker/deep"] = Repo({"a/deep.gguf": SMALL, "b/other.gguf": LARGE})
+    card = await library.ensure("hf:maker/deep:deep.gguf")
+    assert (card.reference, card.installed) == ("hf:maker/deep:a/deep.gguf", True)
+    assert library.card("hf:maker/deep:deep.gguf") == card
+    assert (await library.ensure(card.reference)) == card
+
+
+async def test_a_model_that_has_moved_is_told_by_its_new_name(library: Library, hub: TestHub) -> None:
+    hub.repos["maker/old"] = Repo({"x-Q4_0.gguf": SMALL}, id="maker/new")
+    with pytest.raises(ModelNotFound, match="has moved to maker/new") as moved:
+        await library.ensure("hf:maker/old")
+    assert moved.value.hint == "use hf:maker/new"
 
 
 @pytest.mark.parametrize(

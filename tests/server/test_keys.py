@@ -31,6 +31,11 @@ MODELS = {
     ("POST", "/fireside/v1/models/pull"),
     ("DELETE", "/fireside/v1/models"),
     ("GET", "/fireside/v1/models/search"),
+    ("GET", "/fireside/v1/models/aliases/{name}"),
+    ("PUT", "/fireside/v1/models/aliases/{name}"),
+    ("POST", "/fireside/v1/models/load"),
+    ("POST", "/fireside/v1/models/unload"),
+    ("POST", "/fireside/v1/models/measure"),
     ("POST", "/api/pull"),
 }
 """What the scope `models` is for."""

@@ -31,7 +31,7 @@ def _origin(card: ModelCard) -> Fields:
         (_("revision"), card.revision),
         (_("licence"), card.licence or _("unknown")),
         (_("terms"), card.terms),
-        (_("place"), _("this machine") if card.place == "here" else card.origin),
+        (_("place"), _("this machine") if card.place == "here" else _("another server")),
     ]
 
 
@@ -80,7 +80,6 @@ def _whereabouts(card: ModelCard, state: str) -> Fields:
     from fireside.cli.output import size
 
     return [
-        (_("place"), _("this machine") if card.place == "here" else _("another server")),
         (_("size"), size(card.size_bytes) if card.size_bytes else _("unknown") if card.weights else None),
         (_("state"), state),
         (_("problem"), card.problem),

@@ -80,4 +80,8 @@ async def fit_of(client: AsyncClient, card: ModelCard) -> str | None:
         found = await client.fits.of([card.reference])
     except FiresideError:  # the model is shown without it
         return None
-    return in_words(found.fits[0].prediction, _)
+    prediction = found.fits[0].prediction
+    fit = in_words(prediction, _)
+    if prediction.basis == "estimated":
+        return _("{fit} (a guess: `fireside models fit` measures this machine)", fit=fit)
+    return fit

@@ -15,6 +15,7 @@ from fireside.doctor.machine import gigabytes
 from fireside.errors import DownloadFailed, FiresideError, ModelDamaged
 from fireside.models.inspection import read_facts
 from fireside.models.library import Library
+from fireside.models.references import place_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -40,6 +41,9 @@ def check_models(who: Examined) -> Iterator[Finding]:
 def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> Iterator[Finding]:
     """Look at the model that is used by default, which may be a file of the person's own."""
     default = who.settings.model
+    if place_of(default) == "elsewhere":  # nobody is asked anything without being told
+        yield _elsewhere(default, who)
+        return
     try:
         card = library.card(default)
     except FiresideError as error:
@@ -56,6 +60,17 @@ def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> It
                 size=gigabytes(card.size_bytes),
             ),
         )
+
+
+def _elsewhere(reference: str, who: Examined) -> Finding:
+    name = reference.partition(":")[2].partition("/")[0]
+    if name in who.settings.remotes:
+        return well("models", said("{model} is elsewhere, and asked when it is used", model=reference))
+    return problem(
+        "models",
+        said("the settings know no remote {name}", name=name),
+        said("add [remotes.{name}] to config.toml, or choose another `model` there", name=name),
+    )
 
 
 def _imported(library: Library) -> Iterator[Finding]:

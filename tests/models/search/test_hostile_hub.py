@@ -161,6 +161,11 @@ async def test_a_hub_that_is_not_there(tmp_path: Path) -> None:
     assert "HF_ENDPOINT" in (error.hint or "")
 
 
+async def test_an_endpoint_that_is_no_address(tmp_path: Path) -> None:
+    with finding(Hub(url="nonsense"), tmp_path) as finder:
+        assert "HF_ENDPOINT" in (await failure(finder)).message
+
+
 async def test_offline_is_said_to_be_so(hub: Hub, tmp_path: Path) -> None:
     with finding(hub, tmp_path, HF_HUB_OFFLINE="1") as finder:
         assert "HF_HUB_OFFLINE" in (await failure(finder)).message

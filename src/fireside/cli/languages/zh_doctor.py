@@ -97,6 +97,11 @@ TEXTS: dict[str, str] = {
     # models
     "{model} comes with the first chat ({size})": "第一次对话时会下载 {model}（{size}）",
     "{path} can't be read: {error}": "无法读取 {path}：{error}",
+    "{model} is elsewhere, and asked when it is used": "{model} 在别处运行，使用时才会访问",
+    "the settings know no remote {name}": "设置中没有远程服务器 {name}",
+    "add [remotes.{name}] to config.toml, or choose another `model` there": (
+        "在 config.toml 中添加 [remotes.{name}]，或在其中另选 `model`"
+    ),
     "{model} is sound": "{model} 完好",
     "{model} is sound, and the very file that was published": "{model} 完好，与发布的文件完全一致",
     "{size} of broken off downloads are kept to go on with": "保留了 {size} 未完成的下载，可以继续",

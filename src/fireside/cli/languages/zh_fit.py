@@ -13,6 +13,9 @@ TEXTS: dict[str, str] = {
     "how that is known": "依据",
     "it has run here": "在这里运行过",
     "predicted from this machine's speed": "根据这台电脑的速度预测",
+    "{fit} (a guess: `fireside models fit` measures this machine)": (
+        "{fit}（粗略估计：`fireside models fit` 可测量这台电脑）"
+    ),
     "a guess: nothing was measured yet": "粗略估计：尚未测量",
     "this machine was not measured: {reason}": "没有测量这台电脑：{reason}",
     "other programs kept this machine busy while it was measured: it can be faster": (

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from fireside.errors import SearchFailed
+from fireside.errors import ConfigError, SearchFailed
 from fireside.models.hub import ON, Hub
 from fireside.models.search.hub_http import HubRefused, HubSilent, ask
 from fireside.models.search.listed import Listed, listed
@@ -52,7 +52,10 @@ class HubSearch:
 
     @property
     def endpoint(self) -> str:
-        return self._hub.endpoint
+        try:
+            return self._hub.endpoint
+        except ConfigError as error:
+            raise SearchFailed(error.message, hint=error.hint) from error
 
     async def listing(self, wanted: Wanted) -> list[Listed]:
         """Return the models that the hub lists for what is wanted, each once; those most fetched first.
@@ -97,7 +100,7 @@ class HubSearch:
         return await self._ask(("list", json.dumps(question, sort_keys=True)), call)
 
     async def _ask(self, key: tuple[str, ...], call: Callable[[HfApi], T]) -> T:
-        kept = self._kept.get((self.endpoint, *key))
+        kept = self._kept.get(key)
         if kept and time.monotonic() - kept[0] < KEPT_S:
             answer: T = kept[1]
             return answer
@@ -105,16 +108,17 @@ class HubSearch:
         answer = await loop.run_in_executor(self._threads, self._ask_now, call)
         while len(self._kept) >= MAX_KEPT:
             del self._kept[next(iter(self._kept))]
-        self._kept[(self.endpoint, *key)] = (time.monotonic(), answer)
+        self._kept[key] = (time.monotonic(), answer)
         return answer
 
     def _ask_now(self, call: Callable[[HfApi], T]) -> T:
-        host = self.endpoint.partition("://")[2]
+        endpoint = self.endpoint
+        host = endpoint.partition("://")[2]
         if self._environ.get("HF_HUB_OFFLINE", "").upper() in ON:
             raise SearchFailed(f"{host} isn't asked: HF_HUB_OFFLINE is set", hint="unset it to search")
         api = self._hub.api
         try:
-            return ask(self.endpoint, lambda: call(api))
+            return ask(endpoint, lambda: call(api))
         except HubRefused as error:
             raise _refused(host, error.status) from error
         except HubSilent as error:

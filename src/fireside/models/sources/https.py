@@ -52,7 +52,7 @@ class HttpsSource:
         for path in sorted(self._folder.glob("*/record.json")):
             record = _read(path)
             if record is not None and _is_whole(path.parent, record):
-                with contextlib.suppress(ModelDamaged):  # said where that model is asked for
+                with contextlib.suppress(ModelDamaged, ModelNotFound):  # said where it is asked for
                     cards.append(_card(path.parent, record))
         return tuple(cards)
 

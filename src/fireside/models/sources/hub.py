@@ -14,7 +14,7 @@ import msgspec
 
 from fireside.cards import ModelCard
 from fireside.errors import Conflict, ModelDamaged, ModelNotFound
-from fireside.models.hub import Hub
+from fireside.models.hub import Hub, Repository
 from fireside.models.inspection import inspect
 from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.hub_choice import offered, record_of
@@ -44,7 +44,7 @@ class HubSource:
     def cards(self) -> tuple[ModelCard, ...]:
         cards = []
         for record in filter(self._records.is_whole, self._records.all()):
-            with contextlib.suppress(ModelDamaged):  # said where that model is asked for
+            with contextlib.suppress(ModelDamaged, ModelNotFound):  # said where it is asked for
                 cards.append(self._card(record))
         return tuple(cards)
 
@@ -67,7 +67,7 @@ class HubSource:
         """Return the card of what `fetch` would bring, asking the hub where it isn't here."""
         if self._here(name) is not None:
             return self.card(name)
-        repository = await asyncio.to_thread(self._hub.repository, name.partition(":")[0])
+        repository = await asyncio.to_thread(self._repository, name)
         return offered(repository, record_of(repository, name, self._available_bytes()))
 
     async def fetch(self, name: str, progress: Progress) -> None:
@@ -138,17 +138,25 @@ class HubSource:
     # -- the way here
 
     async def _bring(self, name: str, progress: Progress) -> None:
-        from fireside.models.sources.hub_pull import HubPull
+        from fireside.models.sources.hub_pull import HubLogin, HubPull
 
-        repository = await asyncio.to_thread(self._hub.repository, name.partition(":")[0])
+        repository = await asyncio.to_thread(self._repository, name)
         record = record_of(repository, name, self._available_bytes())
         await asyncio.to_thread(self._hub.check_access, repository, record.files[0].path)
         here = sum(self._bytes_of(record, file) for file in record.files)
         check_room(self._downloads, record.size_bytes - here, record.reference)
         self._records.begin(record)
+        login = await asyncio.to_thread(HubLogin, self._hub)
         pull = HubPull(self._hub, repository, record, self._records.root(record), self._downloads)
-        await pull.run(self._environ, progress)
+        await pull.run(login, self._environ, progress)
         await asyncio.to_thread(self._settle, record)
+
+    def _repository(self, name: str) -> Repository:
+        asked = name.partition(":")[0]
+        repository = self._hub.repository(asked)
+        if repository.id.lower() != asked.lower():
+            raise ModelNotFound(f"{asked} has moved to {repository.id}", hint=f"use hf:{repository.id}")
+        return repository
 
     def _settle(self, record: HubRecord) -> None:
         """Look at the model before it counts as one: a file may be what the hub says and still no model."""
@@ -163,5 +171,5 @@ class HubSource:
 def _is_called(record: HubRecord, variant: str) -> bool:
     if record.variant is None:
         return False
-    paths = (file.path for file in record.files)
-    return record.variant.upper() == variant.upper() or variant in paths
+    paths = (f"/{file.path}" for file in record.files)
+    return record.variant.upper() == variant.upper() or any(path.endswith(f"/{variant}") for path in paths)

@@ -30,14 +30,14 @@ class HubPull:
         self._root = root
         self._downloads = downloads
 
-    async def run(self, environ: Mapping[str, str], progress: Progress) -> None:
+    async def run(self, login: HubLogin, environ: Mapping[str, str], progress: Progress) -> None:
         """Bring the files, each verified before it gets its name.
 
         ModelNotFound for one that is gone, DownloadFailed for any other reason.
         """
         configuration = read_pip_configuration(environ)
         done_bytes = 0
-        async with Web(configuration, _HubLogin(self._hub)) as web:
+        async with Web(configuration, login) as web:
             for file in self._record.files:
                 if not _has_size(self._root / file.path, file.size_bytes):
                     try:
@@ -71,8 +71,11 @@ class HubPull:
         )
 
 
-class _HubLogin:
-    """The person's token, for the hub's own address alone: files mostly lie on other servers."""
+class HubLogin:
+    """The person's token, for the hub's own address alone: files mostly lie on other servers.
+
+    The client may have to renew it for this, which blocks.
+    """
 
     hint = TOKEN_HINT
 

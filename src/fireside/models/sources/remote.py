@@ -24,9 +24,11 @@ from fireside.settings import RemoteSettings
 
 KNOWN_S = 60.0
 LISTING_WAIT_S = 0.5
-"""for a server that answers at all; others are asked on, in the background"""
+"""for news of a server that is known already; it is asked on, in the background"""
+FIRST_WAIT_S = 2.0
+"""for one that nothing is known of yet"""
 CARD_WAIT_S = 6.0
-"""for what somebody names, and nothing is known of yet: as long as a connection may take"""
+"""for such a one when somebody names it: as long as a connection may take"""
 
 
 class Asked(msgspec.Struct, frozen=True):
@@ -57,6 +59,11 @@ class _Known:
         if asking and wait_s:
             asking.join(wait_s)
         return self._last or Asked(problem="it hasn't answered yet")
+
+    @property
+    def answered(self) -> bool:
+        """Whether it ever did, or turned out not to."""
+        return self._last is not None
 
     def _refresh(self) -> None:
         asked = Asked(problem="it can't be asked: see the server's log")
@@ -97,7 +104,8 @@ class RemoteSource:
         return tuple(card for name in self._known for card in self._cards(name))
 
     def _cards(self, name: str) -> list[ModelCard]:
-        asked = self._known[name].get(_patience(LISTING_WAIT_S))
+        known = self._known[name]
+        asked = known.get(_patience(LISTING_WAIT_S if known.answered else FIRST_WAIT_S))
         models = asked.models or self._named(name)
         return [self._card(name, model, asked.problem) for model in models] or [
             self._card(name, RemoteModel(""), asked.problem or "it lists no model")
