@@ -7,9 +7,11 @@ import contextlib
 import os
 import shutil
 import signal
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
+
+LEAVING_S = 5.0
 
 
 async def run(
@@ -40,9 +42,16 @@ async def run(
         return await process.wait()
     finally:
         if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            await _end(process)
+
+
+async def _end(process: Process) -> None:
+    """Ask it to end, since ninja ends its compilers then, which have groups of their own; then kill it."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), LEAVING_S)
 
 
 async def _lines(stream: asyncio.StreamReader) -> AsyncIterator[bytes]:

