@@ -15,10 +15,11 @@ from fireside.cli.chat.input import Cleared
 from fireside.cli.chat.session import Leave
 from fireside.client.routes import Sent
 from fireside.conversations import Conversation, ConversationPage, ReplyStatus, SearchHit, StoredMessage, Tree
-from fireside.errors import FiresideError, ModelNotFound, PersonaNotFound
+from fireside.errors import EngineUnavailable, FiresideError, ModelNotFound, PersonaNotFound
 from fireside.events import Event, Finished, Progress, Started, Text
 from fireside.memories import Memories, Memory
 from fireside.messages import Defaults, Part, Receipt, Role, TextPart, Timings, Usage
+from fireside.predictions import Fits
 
 MODEL = "file:/models/small.gguf"
 
@@ -45,6 +46,13 @@ class Remembered:
         self.kept = [memory for memory in self.kept if memory.id != memory_id]
 
 
+class NothingMeasured:
+    """A server that can't tell how fast a model is."""
+
+    async def of(self, references: Sequence[str]) -> Fits:
+        raise EngineUnavailable(f"nothing was measured for {references[0]}")
+
+
 class StandIn:
     """Answers every message with the next of `replies`. Attributes are what a test may look at or set."""
 
@@ -63,6 +71,7 @@ class StandIn:
         self.deleted: list[str] = []
         self.cards = [ModelCard(MODEL, "Small", "here", "Apache-2.0", 98_000_000, installed=True)]
         self.memories = Remembered()
+        self.fits = NothingMeasured()
         self.people = [
             Persona("pirate", "You are a pirate.", first_message="Ahoy!", defaults=Defaults(you="Jack"))
         ]

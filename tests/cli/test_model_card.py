@@ -16,7 +16,7 @@ def words(card: ModelCard) -> dict[str, str]:
 
 
 def test_what_nobody_says_is_left_out() -> None:
-    assert set(words(CARD)) == {"model", "name", "origin", "licence", "runs on", "size"}
+    assert set(words(CARD)) == {"model", "name", "origin", "licence", "place", "runs on", "size"}
     assert words(CARD)["licence"] == "unknown"
 
 
