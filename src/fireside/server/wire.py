@@ -110,13 +110,23 @@ def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = Tru
         return
     # Before anything looks whether there is such a file.
     if not (reference.startswith(FETCHED) or is_alias_name(reference)):
+        _check_file(caller)
+    if fetches and "models" not in caller.scopes and not app.library.card(reference).installed:
+        check_scope(caller, "models")
+
+
+def guard_file(request: Request) -> None:
+    """Refuse parts that are files to who may name none, before anything looks whether they exist."""
+    _check_file(request.state.caller)
+
+
+def _check_file(caller: Caller) -> None:
+    if "admin" not in caller.scopes:
         raise Forbidden(
             "only this person's own programs may name a file or an address as the model",
             hint="use the fireside command, set `model` in the settings, or use a key with the scope `admin`",
             param="model",
         )
-    if fetches and "models" not in caller.scopes and not app.library.card(reference).installed:
-        check_scope(caller, "models")
 
 
 def _known_to_all(app: App) -> set[str]:
