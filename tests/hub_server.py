@@ -34,6 +34,8 @@ class Repo:
     revision: str = REVISION
     id: str | None = None
     """what it is called now"""
+    hash_told: str | None = None
+    """of all its files, in the place of their own"""
 
 
 @dataclass
@@ -68,10 +70,11 @@ def git_sha1(content: bytes) -> str:
     return hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
 
 
-def _sibling(path: str, content: bytes) -> dict[str, Any]:
-    described: dict[str, Any] = {"rfilename": path, "size": len(content), "blobId": git_sha1(content)}
+def _sibling(path: str, content: bytes, hash_told: str | None = None) -> dict[str, Any]:
+    git = hash_told or git_sha1(content)
+    described: dict[str, Any] = {"rfilename": path, "size": len(content), "blobId": git}
     if len(content) > LARGE_BYTES:
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = hash_told or hashlib.sha256(content).hexdigest()
         described["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
     return described
 
@@ -142,7 +145,7 @@ class HubHandler(_Handler):
         repo = self.hub.repos.get(repo_id)
         if repo is None or (repo.private and not self.is_known()):
             return self.refused(401, "RepoNotFound", "Repository not found")
-        siblings = [_sibling(path, content) for path, content in sorted(repo.files.items())]
+        siblings = [_sibling(path, content, repo.hash_told) for path, content in sorted(repo.files.items())]
         info = {
             "id": repo.id or repo_id,
             "sha": repo.revision,

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 15.0
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+"""git's, or SHA-256; a file is called so while it is on its way"""
 ON = ("1", "ON", "YES", "TRUE")
 TOKEN_HINT = "give Fireside your token: `hf auth login`, or HF_TOKEN in the environment of the server"  # noqa: S105
 
@@ -71,8 +72,14 @@ class Hub:
         try:
             parts = urlsplit(named)
             known = parts.scheme in ("https", "http") and parts.hostname and (parts.port or 1)
+            has_login = "@" in parts.netloc
         except ValueError:
-            known = False
+            known = has_login = False
+        if has_login:
+            raise ConfigError(
+                "HF_ENDPOINT holds a login, which would be shown as where models come from",
+                hint="leave it out of the address: HF_TOKEN says who you are",
+            )
         if not known:
             raise ConfigError(
                 f"HF_ENDPOINT is no address: {named}", hint="write one like https://hub.example"
@@ -199,8 +206,8 @@ def _repository(info: Any, endpoint: str) -> Repository:
         HubFile(
             path=sibling.rfilename,
             size_bytes=int(sibling.lfs.size if sibling.lfs else sibling.size or 0),
-            sha256=sibling.lfs.sha256 if sibling.lfs else None,
-            git_sha1=None if sibling.lfs else sibling.blob_id,
+            sha256=_hash(sibling.lfs.sha256) if sibling.lfs else None,
+            git_sha1=None if sibling.lfs else _hash(sibling.blob_id),
         )
         for sibling in info.siblings or ()
         if is_plain_path(sibling.rfilename)
@@ -222,6 +229,12 @@ def _repository(info: Any, endpoint: str) -> Repository:
         parameters=gguf.get("total") or (info.safetensors.total if info.safetensors else None),
         architecture=gguf.get("architecture"),
     )
+
+
+def _hash(told: str | None) -> str | None:
+    if told is not None and not _HASH.fullmatch(told):
+        raise ValueError("a hash that is none")
+    return told
 
 
 def _texts(value: object) -> tuple[str, ...]:
