@@ -36,6 +36,8 @@ class Repo:
     """what it is called now"""
     hash_told: str | None = None
     """of all its files, in the place of their own"""
+    sent_to: str | None = None
+    """where the hub sends those who ask for it"""
 
 
 @dataclass
@@ -145,6 +147,8 @@ class HubHandler(_Handler):
         repo = self.hub.repos.get(repo_id)
         if repo is None or (repo.private and not self.is_known()):
             return self.refused(401, "RepoNotFound", "Repository not found")
+        if repo.sent_to:
+            return self.answer(302, b"", {"Location": repo.sent_to})
         siblings = [_sibling(path, content, repo.hash_told) for path, content in sorted(repo.files.items())]
         info = {
             "id": repo.id or repo_id,

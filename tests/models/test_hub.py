@@ -229,6 +229,13 @@ async def test_names_that_lead_out_of_the_folder_are_not_fetched(
     assert not list(tmp_path.rglob("*evil-Q4*"))
 
 
+async def test_the_hub_sends_nobody_into_another_network(library: Library, hub: TestHub) -> None:
+    hub.repos["maker/evil"] = Repo({"x-Q4_0.gguf": SMALL}, sent_to=f"{hub.large_url}/inside")
+    with pytest.raises(DownloadFailed, match="another host"):
+        await library.look_up("hf:maker/evil")
+    assert hub.large_asked == []
+
+
 @pytest.mark.parametrize("content", [SMALL, LARGE])
 async def test_a_hash_that_is_a_path_is_no_files_name(
     library: Library, hub: TestHub, tmp_path: Path, content: bytes

@@ -18,6 +18,7 @@ import msgspec
 
 from fireside.errors import BadReference, ConfigError, DownloadFailed, FiresideError, ModelNotFound
 from fireside.models.references import is_plain_path
+from fireside.models.search.hub_http import HubSilent, ask
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -109,7 +110,12 @@ class Hub:
         can't be asked.
         """
         with self.explained(repo_id):
-            info = self.api.model_info(repo_id, files_metadata=True, timeout=TIMEOUT_S)
+            api = self.api
+            info = ask(
+                self.endpoint,
+                lambda: api.model_info(repo_id, files_metadata=True, timeout=TIMEOUT_S),
+                tells_refusals=False,
+            )
             return _repository(info, self.endpoint)
 
     def check_access(self, repository: Repository, path: str) -> None:
@@ -138,6 +144,10 @@ class Hub:
             raise BadReference(f"{repo_id!r} is no repository of the hub", param="model") from error
         except client.errors.OfflineModeIsEnabled as error:
             raise _offline(repo_id) from error
+        except HubSilent as error:
+            raise DownloadFailed(
+                f"the hub ({self.endpoint}) can't be asked: {error}", hint="try again, or check HF_ENDPOINT"
+            ) from error
         except client.errors.HTTPError as error:  # of the HTTP library that this release is built on
             raise DownloadFailed(
                 f"the hub ({self.endpoint}) can't be reached: {error or type(error).__name__}",
