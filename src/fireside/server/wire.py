@@ -47,10 +47,11 @@ def parse(data: bytes, kind: type[T]) -> T:
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
     """Refuse a name that is given twice: readers differ on which of the two counts."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
             raise BadRequest(f"{name} is given twice", param=name)
+        seen.add(name)
 
 
 def body(kind: type[T]) -> Any:
