@@ -34,6 +34,10 @@ class Repo:
     revision: str = REVISION
     id: str | None = None
     """what it is called now"""
+    hash_told: str | None = None
+    """of all its files, in the place of their own"""
+    sent_to: str | None = None
+    """where the hub sends those who ask for it"""
 
 
 @dataclass
@@ -68,10 +72,11 @@ def git_sha1(content: bytes) -> str:
     return hashlib.sha1(f"blob {len(content)}\0".encode() + content, usedforsecurity=False).hexdigest()
 
 
-def _sibling(path: str, content: bytes) -> dict[str, Any]:
-    described: dict[str, Any] = {"rfilename": path, "size": len(content), "blobId": git_sha1(content)}
+def _sibling(path: str, content: bytes, hash_told: str | None = None) -> dict[str, Any]:
+    git = hash_told or git_sha1(content)
+    described: dict[str, Any] = {"rfilename": path, "size": len(content), "blobId": git}
     if len(content) > LARGE_BYTES:
-        sha256 = hashlib.sha256(content).hexdigest()
+        sha256 = hash_told or hashlib.sha256(content).hexdigest()
         described["lfs"] = {"sha256": sha256, "size": len(content), "pointerSize": 134}
     return described
 
@@ -142,7 +147,9 @@ class HubHandler(_Handler):
         repo = self.hub.repos.get(repo_id)
         if repo is None or (repo.private and not self.is_known()):
             return self.refused(401, "RepoNotFound", "Repository not found")
-        siblings = [_sibling(path, content) for path, content in sorted(repo.files.items())]
+        if repo.sent_to:
+            return self.answer(302, b"", {"Location": repo.sent_to})
+        siblings = [_sibling(path, content, repo.hash_told) for path, content in sorted(repo.files.items())]
         info = {
             "id": repo.id or repo_id,
             "sha": repo.revision,

@@ -8,12 +8,17 @@ import zlib
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-def png(colour: tuple[int, int, int] = RED, *, side: int = 24, told: tuple[int, int] | None = None) -> bytes:
-    """Return a picture of one colour; its header tells another size where one is `told`."""
+def png(
+    colour: tuple[int, int, int] = RED, *, side: int = 24, told: tuple[int, int] | None = None, more: int = 0
+) -> bytes:
+    """Return a picture of one colour; its header tells another size where one is `told`.
+
+    `more` zeros are packed behind its pixels.
+    """
     width, height = told or (side, side)
     rows = b"".join(b"\0" + bytes(colour) * side for _ in range(side))
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows + bytes(more))), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
 
 

@@ -22,7 +22,7 @@ from fireside.errors import (
 )
 from fireside.messages import Defaults, Message, PromptFormat
 from fireside.models.library import Library
-from fireside.pictures import MOST_PICTURES, decoded
+from fireside.pictures import MOST_PICTURES, check_unpacked, decoded
 from fireside.settings import Settings
 
 
@@ -115,7 +115,7 @@ def check_pictures(card: ModelCard, message: Message) -> None:
             f"{len(pictures)} pictures; {MOST_PICTURES} is the most", hint="send fewer", param="parts"
         )
     for part in pictures:
-        decoded(part.data, part.name)
+        check_unpacked(decoded(part.data, part.name), part.name)
 
 
 def check_sees(card: ModelCard) -> None:

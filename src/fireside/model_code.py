@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 from pathlib import Path
 
 from fireside.errors import ModelDamaged
@@ -16,6 +17,8 @@ from fireside.errors import ModelDamaged
 MOST_FILES = 500
 MOST_BYTES = 8 << 20
 """of one file"""
+_OWN_PLACE = re.compile(r"\w[\w-]*(/\w[\w-]*)*\.\w+")
+"""a module of the folder and a class in it; transformers would take any path, a whole one too"""
 
 
 def code_in(folder: Path) -> dict[str, str]:
@@ -61,9 +64,13 @@ def _auto_map(folder: Path, path: Path) -> dict[str, str]:
     if not isinstance(listed, dict):
         return {}
     named = {str(what): _text(place) for what, place in listed.items()}
-    if foreign := next((place for place in named.values() if "--" in place), None):
+    if foreign := next((place for place in named.values() if not _is_own(place)), None):
         raise _unclear(folder, f"{path.name} names code of another place ({foreign[:100]})")
     return named
+
+
+def _is_own(places: str) -> bool:
+    return "--" not in places and all(map(_OWN_PLACE.fullmatch, filter(None, places.split(", "))))
 
 
 def _text(place: object) -> str:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import hashlib
 import struct
+import zlib
 from typing import Literal
 
 import msgspec
@@ -22,6 +23,15 @@ MOST_PIXELS = 40_000_000
 MOST_SIDE = 16_384
 MOST_PICTURES = 16
 """in one message"""
+MOST_SEGMENTS = 1_000
+"""of a JPEG before the one that tells its size"""
+HARMLESS_BYTES = 64 << 20
+"""in an engine's memory, for what a picture has packed"""
+MOST_UNPACKED = 1032
+"""bytes that a packed one can become (zlib, "Maximum compression factor")"""
+STEP_BYTES = 1 << 20
+CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""numbers of each pixel, by PNG's types of colour"""
 MediaType = Literal["image/png", "image/jpeg", "image/gif"]
 OTHERS = ((b"RIFF", "WebP"), (b"BM", "a bitmap"), (b"II*\0", "TIFF"), (b"MM\0*", "TIFF"), (b"<svg", "SVG"))
 PICTURES = (b"\x89PNG", b"GIF8", b"\xff\xd8\xff")
@@ -100,14 +110,51 @@ def _looked_at(data: bytes, field: str) -> tuple[MediaType, tuple[int, int]]:
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     at = 2
-    while True:
+    for _ in range(MOST_SEGMENTS):
         lead, marker, length = struct.unpack_from(">BBH", data, at)
         if lead != 0xFF:
-            raise struct.error
-        if marker == 0xFF:  # padding
-            at += 1
-            continue
+            break
         if marker in _SIZES:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
-        at += 2 + length
+        at += 1 if marker == 0xFF else 2 + length  # one more 0xFF is padding
+    raise struct.error
+
+
+def check_unpacked(picture: Picture, field: str) -> None:
+    """Raise BadPicture for a PNG with more packed in it than its pixels: decoders unpack it to the end.
+
+    Takes up to a second for each picture; the event loop has no time for it.
+    """
+    if picture.media_type != "image/png":
+        return
+    depth, colour = struct.unpack_from("BB", picture.data.ljust(26, b"\0"), 24)
+    row_bytes = 1 + (picture.width * CHANNELS.get(colour, 4) * depth + 7) // 8
+    # Interlaced, the same pixels are told in seven pictures, whose rows are more.
+    room = max(HARMLESS_BYTES, 2 * row_bytes * picture.height)
+    packed = _packed(picture.data)
+    if len(packed) * MOST_UNPACKED > room and not _unpacks_within(packed, room):
+        raise BadPicture(f"{field}: the picture holds more than its size tells", hint=HINT, param=field)
+
+
+def _packed(data: bytes) -> bytes:
+    """Return what the data chunks of a PNG hold (sections 5.3 and 11.2.3)."""
+    found, at = [], 8
+    while len(head := data[at : at + 8]) == 8:
+        length, kind = struct.unpack(">I4s", head)
+        if kind == b"IDAT":
+            found.append(data[at + 8 : at + 8 + length])
+        at += length + 12
+    return b"".join(found)
+
+
+def _unpacks_within(packed: bytes, room: int) -> bool:
+    """Return whether it is sound and unpacks to no more than `room` bytes."""
+    unpacking, size = zlib.decompressobj(), 0
+    try:
+        while packed and size <= room and not unpacking.eof:
+            size += len(unpacking.decompress(packed, STEP_BYTES))
+            packed = unpacking.unconsumed_tail
+    except zlib.error:
+        return False
+    return size <= room

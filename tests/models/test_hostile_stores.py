@@ -85,6 +85,18 @@ def test_any_bytes_where_programs_keep_their_settings_are_survived(
             library_of(home).card(reference)
 
 
+@pytest.mark.parametrize("path", ["a\0b.gguf", "a/" * 5_000, "a" * 500])
+def test_a_path_that_no_file_can_have_hides_no_other_model(home: Path, tmp_path: Path, path: str) -> None:
+    weights = tmp_path / "weights.gguf"
+    weights.write_bytes(made_gguf.gguf())
+    sound = made_homes.jan(home, weights)
+    broken = home / ".local/share/Jan/data/llamacpp/models/broken"
+    broken.mkdir()
+    (broken / "model.yml").write_text(f"model_path: {path}\n")
+    reasons = {one.reference: one.reason for one in library_of(home).found().models}
+    assert reasons == {sound: None, "jan:broken": "its description names no weights"}
+
+
 @pytest.mark.parametrize("kind", ["pipe", "folder", "loop", "empty"])
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_no_file_of_a_store_is_waited_for_or_believed(

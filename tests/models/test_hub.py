@@ -183,6 +183,14 @@ async def test_without_the_hub_what_is_missing_is_said(
     assert failed.value.hint
 
 
+async def test_a_login_in_the_endpoint_is_refused_and_not_repeated(
+    folder: Path, environ: dict[str, str]
+) -> None:
+    with pytest.raises(ConfigError, match="HF_ENDPOINT") as refused:
+        await Library(folder, environ | {"HF_ENDPOINT": "https://me:secret@hub.example"}).ensure(PLAIN_NAME)
+    assert "secret" not in f"{refused.value.message} {refused.value.hint}"
+
+
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "https://hub.example:x"])
 async def test_an_endpoint_that_is_no_address_is_said(
     folder: Path, environ: dict[str, str], address: str
@@ -219,6 +227,25 @@ async def test_names_that_lead_out_of_the_folder_are_not_fetched(
     with pytest.raises(ModelNotFound):
         await library.ensure("hf:maker/evil")
     assert not list(tmp_path.rglob("*evil-Q4*"))
+
+
+async def test_the_hub_sends_nobody_into_another_network(library: Library, hub: TestHub) -> None:
+    hub.repos["maker/evil"] = Repo({"x-Q4_0.gguf": SMALL}, sent_to=f"{hub.large_url}/inside")
+    with pytest.raises(DownloadFailed, match="another host"):
+        await library.look_up("hf:maker/evil")
+    assert hub.large_asked == []
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
+async def test_a_hash_that_is_a_path_is_no_files_name(
+    library: Library, hub: TestHub, tmp_path: Path, content: bytes
+) -> None:
+    evil = tmp_path / "evil"
+    hub.repos["maker/evil"] = Repo({"x-Q4_0.gguf": content}, hash_told=str(evil))
+    (tmp_path / "evil.part").write_bytes(b"somebody's")
+    with pytest.raises(DownloadFailed):
+        await library.ensure("hf:maker/evil")
+    assert (tmp_path / "evil.part").read_bytes() == b"somebody's"
 
 
 async def test_removing_takes_only_what_was_fetched(library: Library, folder: Path) -> None:

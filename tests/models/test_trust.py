@@ -98,8 +98,11 @@ def test_code_that_nobody_can_read_is_never_allowed(card: ModelCard, trust: Trus
     assert trust.judged(card).needs_trust
 
 
-def test_code_of_another_place_is_never_allowed(card: ModelCard, trust: Trust, tmp_path: Path) -> None:
-    elsewhere = {"auto_map": {"AutoModel": f"{tmp_path}--modeling_own.Own"}}
+@pytest.mark.parametrize("place", ["{}--modeling_own.Own", "{}/other.Own", "parts/../../other.Own"])
+def test_code_of_another_place_is_never_allowed(
+    card: ModelCard, trust: Trust, tmp_path: Path, place: str
+) -> None:
+    elsewhere = {"auto_map": {"AutoModel": place.format(tmp_path)}}
     (Path(card.path or "") / "config.json").write_text(json.dumps(elsewhere))
     with pytest.raises(ModelDamaged, match="another place"):
         trust.code(card)

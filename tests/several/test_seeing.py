@@ -114,7 +114,9 @@ def test_a_picture_leaves_the_window_and_the_chat_goes_on(served: Served) -> Non
     "data",
     [
         png(told=(60_000, 60_000)),
+        png(more=200_000_000),
         jpeg_header(16_000, 16_000),
+        jpeg_header(8, 8).replace(b"\xff\xe0", b"\xff" * 2_000 + b"\xe0"),
         gif(0, 0),
         b"<svg xmlns='http://www.w3.org/2000/svg'/>",
         b"RIFF\x00\x00\x00\x00WEBPVP8 ",
@@ -177,6 +179,13 @@ def test_other_programs_show_pictures(served: Served) -> None:
         json={"model": "fireside", "input": [{"role": "user", "content": seen}], "max_output_tokens": 10},
     )
     assert response.status_code == 200, response.text
+
+
+def test_a_small_picture_that_unpacks_to_gigabytes_reaches_no_engine(served: Served) -> None:
+    refused = chat(served, url(f"data:image/png;base64,{text64(png(more=200_000_000))}"))
+    assert (refused.status_code, refused.json()["error"]["code"]) == (400, "bad_picture")
+    large = chat(served, url(f"data:image/png;base64,{text64(png(side=5_000))}"))
+    assert large.status_code == 200, large.text
 
 
 def test_no_address_is_ever_asked(served: Served) -> None:

@@ -22,6 +22,8 @@ _ENDS = {
     "function_call": "tool_calls",
 }
 """every other end is a `stop`"""
+MOST_TOKENS = 2**31
+"""of one request; what tells more, or less than none, is no count"""
 _CUT = ("content_filter", "error", "abort")
 
 
@@ -102,7 +104,20 @@ def read(remote: str, data: bytes) -> Chunk:
             raise RemoteRefused(
                 f"{remote} ended its answer by itself: {choice.finish_reason}", hint="ask in other words"
             )
+    if chunk.usage:
+        chunk.usage = _believed(chunk.usage)
     return chunk
+
+
+def _believed(usage: _Usage) -> _Usage:
+    """Return the counts that can be true: the others would end up in metrics and in the database."""
+    details = usage.prompt_tokens_details or _Details()
+    cached = _Details(_count(details.cached_tokens))
+    return _Usage(_count(usage.prompt_tokens), _count(usage.completion_tokens), cached)
+
+
+def _count(told: int | None) -> int | None:
+    return told if told is not None and 0 <= told < MOST_TOKENS else None
 
 
 class Answer:

@@ -18,6 +18,7 @@ import msgspec
 
 from fireside.errors import BadReference, ConfigError, DownloadFailed, FiresideError, ModelNotFound
 from fireside.models.references import is_plain_path
+from fireside.models.search.hub_http import HubSilent, ask
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 15.0
 _REPOSITORY = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 _REVISION = re.compile(r"[0-9a-f]{40,64}")
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HASH = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+"""git's, or SHA-256; a file is called so while it is on its way"""
 ON = ("1", "ON", "YES", "TRUE")
 TOKEN_HINT = "give Fireside your token: `hf auth login`, or HF_TOKEN in the environment of the server"  # noqa: S105
 
@@ -71,8 +73,14 @@ class Hub:
         try:
             parts = urlsplit(named)
             known = parts.scheme in ("https", "http") and parts.hostname and (parts.port or 1)
+            has_login = "@" in parts.netloc
         except ValueError:
-            known = False
+            known = has_login = False
+        if has_login:
+            raise ConfigError(
+                "HF_ENDPOINT holds a login, which would be shown as where models come from",
+                hint="leave it out of the address: HF_TOKEN says who you are",
+            )
         if not known:
             raise ConfigError(
                 f"HF_ENDPOINT is no address: {named}", hint="write one like https://hub.example"
@@ -102,7 +110,12 @@ class Hub:
         can't be asked.
         """
         with self.explained(repo_id):
-            info = self.api.model_info(repo_id, files_metadata=True, timeout=TIMEOUT_S)
+            api = self.api
+            info = ask(
+                self.endpoint,
+                lambda: api.model_info(repo_id, files_metadata=True, timeout=TIMEOUT_S),
+                tells_refusals=False,
+            )
             return _repository(info, self.endpoint)
 
     def check_access(self, repository: Repository, path: str) -> None:
@@ -131,6 +144,10 @@ class Hub:
             raise BadReference(f"{repo_id!r} is no repository of the hub", param="model") from error
         except client.errors.OfflineModeIsEnabled as error:
             raise _offline(repo_id) from error
+        except HubSilent as error:
+            raise DownloadFailed(
+                f"the hub ({self.endpoint}) can't be asked: {error}", hint="try again, or check HF_ENDPOINT"
+            ) from error
         except client.errors.HTTPError as error:  # of the HTTP library that this release is built on
             raise DownloadFailed(
                 f"the hub ({self.endpoint}) can't be reached: {error or type(error).__name__}",
@@ -199,8 +216,8 @@ def _repository(info: Any, endpoint: str) -> Repository:
         HubFile(
             path=sibling.rfilename,
             size_bytes=int(sibling.lfs.size if sibling.lfs else sibling.size or 0),
-            sha256=sibling.lfs.sha256 if sibling.lfs else None,
-            git_sha1=None if sibling.lfs else sibling.blob_id,
+            sha256=_hash(sibling.lfs.sha256) if sibling.lfs else None,
+            git_sha1=None if sibling.lfs else _hash(sibling.blob_id),
         )
         for sibling in info.siblings or ()
         if is_plain_path(sibling.rfilename)
@@ -222,6 +239,12 @@ def _repository(info: Any, endpoint: str) -> Repository:
         parameters=gguf.get("total") or (info.safetensors.total if info.safetensors else None),
         architecture=gguf.get("architecture"),
     )
+
+
+def _hash(told: str | None) -> str | None:
+    if told is not None and not _HASH.fullmatch(told):
+        raise ValueError("a hash that is none")
+    return told
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from fireside.engines.protocol import Engine, EngineInfo
 from fireside.errors import EngineError, ModelNotFound
 from fireside.metrics import Heard, Metrics
 from fireside.server.callers import Caller
+from fireside.server.wire import check_model
 
 
 def reference_of(app: App, name: str | None) -> str:
@@ -55,12 +56,16 @@ def slug(name: str) -> str:
 async def leased(app: App, caller: Caller, name: str | None, *, writes: bool = True) -> AsyncIterator[Engine]:
     """Give the engine of the model that a program names, loaded first where it isn't.
 
-    NoChat for a model that can't write, unless the engine isn't asked to.
+    NoChat for a model that can't write, unless the engine isn't asked to; Forbidden for one that this caller
+    may not have fetched.
     """
     begun = time.monotonic()
     reference = await asyncio.to_thread(reference_of, app, name)
+    card = await asyncio.to_thread(app.library.card, reference)
     if writes:
-        check_writes(await asyncio.to_thread(app.library.card, reference))
+        check_writes(card)
+    if card.alias_of and not card.installed:
+        await asyncio.to_thread(check_model, app, caller, reference)
     file = await app.files.ensure(reference, lambda event: None)
     async with app.engines.lease(file, who=caller.who) as engine:
         yield _Counted(engine, app.metrics, begun)

@@ -47,10 +47,11 @@ def parse(data: bytes, kind: type[T]) -> T:
 
 def _refuse_twice(pairs: list[tuple[str, Any]]) -> None:
     """Refuse a name that is given twice: readers differ on which of the two counts."""
-    names = [name for name, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
+    seen = set()
+    for name, _ in pairs:
+        if name in seen:
             raise BadRequest(f"{name} is given twice", param=name)
+        seen.add(name)
 
 
 def body(kind: type[T]) -> Any:
@@ -110,13 +111,23 @@ def check_model(app: App, caller: Caller, reference: str, *, fetches: bool = Tru
         return
     # Before anything looks whether there is such a file.
     if not (reference.startswith(FETCHED) or is_alias_name(reference)):
+        _check_file(caller)
+    if fetches and "models" not in caller.scopes and not app.library.card(reference).installed:
+        check_scope(caller, "models")
+
+
+def guard_file(request: Request) -> None:
+    """Refuse parts that are files to who may name none, before anything looks whether they exist."""
+    _check_file(request.state.caller)
+
+
+def _check_file(caller: Caller) -> None:
+    if "admin" not in caller.scopes:
         raise Forbidden(
             "only this person's own programs may name a file or an address as the model",
             hint="use the fireside command, set `model` in the settings, or use a key with the scope `admin`",
             param="model",
         )
-    if fetches and "models" not in caller.scopes and not app.library.card(reference).installed:
-        check_scope(caller, "models")
 
 
 def _known_to_all(app: App) -> set[str]:

@@ -40,9 +40,10 @@ class HubRefused(Exception):
 
 
 class _Question:
-    """What is asked, and when and of whom."""
+    """What is asked, when and of whom, and whether a refusal is told as one here."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, *, tells_refusals: bool) -> None:
+        self.tells_refusals = tells_refusals
         self.until = time.monotonic() + LONGEST_S
         self.requests: list[str] = []
         self.host = _origin(endpoint)
@@ -61,13 +62,13 @@ def _origin(address: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def ask(endpoint: str, call: Callable[[], T]) -> T:
+def ask(endpoint: str, call: Callable[[], T], *, tells_refusals: bool = True) -> T:
     """Return what `call` returns, which asks the hub at `endpoint` by its client, in this thread.
 
-    HubSilent, HubRefused, or what the client raises.
+    HubSilent, or what the client raises; refusals are HubRefused unless the client's own words are wanted.
     """
     _bound_the_client()
-    token = _asking.set(_Question(endpoint))
+    token = _asking.set(_Question(endpoint, tells_refusals=tells_refusals))
     try:
         return call()
     finally:
@@ -111,7 +112,7 @@ def _after(response: Any) -> None:
     question = _asking.get()
     if question is None:
         return
-    if response.status_code >= 400:
+    if response.status_code >= 400 and question.tells_refusals:
         raise HubRefused(response.status_code)
     if "content-encoding" in response.headers:
         raise HubSilent("its answer is packed, which it wasn't asked for")

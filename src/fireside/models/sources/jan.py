@@ -15,6 +15,8 @@ from fireside.models.foreign import Damaged, read_table, real, shown
 from fireside.models.front_matter import parse_plain
 
 MAX_DESCRIPTION_BYTES = 64 << 10
+MAX_PATH, MAX_NAME = 2_048, 256
+"""bytes; what systems take"""
 MODELS = ("llamacpp", "models")
 DESCRIPTION = "model.yml"
 
@@ -54,6 +56,14 @@ class Jan(OtherProgram):
         return "delete it in Jan under Settings, Model Providers, Llama.cpp"
 
 
+def _can_be(path: str) -> bool:
+    """Return whether a file can be called so at all: asking for one that can't is an error."""
+    raw = path.encode("utf-8", "replace")
+    return (
+        path.isprintable() and len(raw) < MAX_PATH and all(len(part) < MAX_NAME for part in raw.split(b"/"))
+    )
+
+
 def _described(root: Path, description: Path, name: str) -> Kept:
     """Return the model that a model.yml describes; its weights must lie in Jan's data folder."""
     home = real(root)
@@ -62,7 +72,7 @@ def _described(root: Path, description: Path, name: str) -> Kept:
     with description.open("rb") as file:
         told = parse_plain(file.read(MAX_DESCRIPTION_BYTES).decode("utf-8", "replace").splitlines())
     path = next(iter(told.get("model_path", ())), None)
-    if path is None:
+    if path is None or not _can_be(path):
         return Kept(name, description, problem="its description names no weights", hint="get it anew in Jan")
     weights = root / path
     if not is_inside(weights, home):

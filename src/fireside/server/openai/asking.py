@@ -18,6 +18,7 @@ from fireside.messages import Sampling
 from fireside.server.callers import Caller
 from fireside.server.openai.answers import Gathered
 from fireside.server.openai.chunks import Said, spoken
+from fireside.server.openai.conversation import check_pictures
 from fireside.server.openai.forged import made_plain, texts_in
 from fireside.server.openai.overflow import fitted
 from fireside.server.openai.requests import Sampled, engine_seed, sampling_body
@@ -119,6 +120,8 @@ async def checked(engine: Engine, question: Question, body: dict[str, Any]) -> d
         )
     body = msgspec.to_builtins(body)
     check_length(texts_in(body.get("messages") or body.get("prompt")), question.prompt_field, engine.info)
+    if question.pictures:
+        await asyncio.to_thread(check_pictures, body["messages"])
     if "messages" in body:
         body["messages"] = await made_plain(engine, body["messages"])
     return body

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from fireside.errors import BadPicture, BadRequest
 from fireside.messages import Value
-from fireside.pictures import MOST_PICTURES, from_url
+from fireside.pictures import MOST_PICTURES, check_unpacked, from_url
 from fireside.server.openai.functions import explanation
 from fireside.server.openai.requests import MOST_MESSAGES, MOST_TOOLS, Function
 
@@ -151,6 +151,16 @@ def _seen(content: Content) -> str | list[dict[str, Any]]:
         else {"type": "text", "text": _text(part, "messages")}
         for part in content
     ]
+
+
+def check_pictures(messages: list[dict[str, Any]]) -> None:
+    """Refuse pictures of which an engine would unpack too much. It takes time: not in the event loop."""
+    for number, message in enumerate(messages):
+        content = message.get("content")
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            if part["type"] == "image_url":
+                where = f"messages[{number}].content[{place}]"
+                check_unpacked(from_url(part["image_url"]["url"], where), where)
 
 
 def native(messages: Messages) -> list[dict[str, Any]]:

@@ -9,9 +9,8 @@ from fastapi import APIRouter, Request, Response
 
 from fireside.aliases import Alias
 from fireside.cards import ModelCard
-from fireside.models.made import file_of
 from fireside.server.callers import needs
-from fireside.server.wire import Fireside, answer, body, guard_model, shows
+from fireside.server.wire import Fireside, answer, body, guard_file, guard_model, shows
 
 router = APIRouter(prefix="/fireside/v1/models", tags=["models and personas"])
 
@@ -25,10 +24,9 @@ def alias(app: Fireside, name: str) -> Response:
 @router.put("/aliases/{name}", dependencies=[needs("models")], **shows(ModelCard, takes=Alias))
 async def make(app: Fireside, request: Request, name: str, wanted: Annotated[Alias, body(Alias)]) -> Response:
     """Give a model a name, and change what is different about it. No model is fetched or loaded for it."""
-    files = [("adapters", adapter.file) for adapter in wanted.adapters]
-    files += [("projector", wanted.projector)] if wanted.projector else []
-    for reference in (wanted.model, *(f"file:{file_of(named, key)}" for key, named in files)):
-        guard_model(request, reference, fetches=False)
+    guard_model(request, wanted.model, fetches=False)
+    if wanted.adapters or wanted.projector:
+        guard_file(request)
     card = await asyncio.to_thread(app.library.made.save, name.lower(), wanted)
     app.engines.keep(card.reference, 0.0)  # what is loaded is what it was before
     return answer(card)

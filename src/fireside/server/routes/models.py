@@ -70,8 +70,9 @@ async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pul
 
 
 @router.delete("/models", dependencies=MODELS, **shows(None, 204))
-async def remove(app: Fireside, reference: str) -> Response:
+async def remove(app: Fireside, request: Request, reference: str) -> Response:
     """Remove a model that was fetched. Files outside of the models' folder are never touched."""
+    guard_model(request, reference, fetches=False)
     await app.catalogue.remove(reference)
     return Response(status_code=204)
 
