@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -181,6 +184,14 @@ async def test_without_the_hub_what_is_missing_is_said(
     with pytest.raises(DownloadFailed, match=words) as failed:
         await Library(folder, environ | setting).ensure(PLAIN_NAME)
     assert failed.value.hint
+
+
+def test_without_a_mirror_the_public_hub_is_asked() -> None:
+    # In a process of its own: here other tests have loaded the client's parts already.
+    told = "import fireside.models.hub as hub; print(hub.Hub({}).endpoint)"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    run = subprocess.run([sys.executable, "-c", told], env=environ, capture_output=True, text=True)
+    assert run.stdout.strip() == "https://huggingface.co", run.stderr
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "https://hub.example:x"])
