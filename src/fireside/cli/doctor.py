@@ -105,7 +105,9 @@ def _conclude(found: list[tuple[Finding, bool]], left: int, *, fix: bool) -> Non
 
     if not left:
         say(_("everything that was looked at is well"))
-    elif any(finding.mend for finding, _mended in found) and not fix:
+    elif fix:
+        say(_("what is left needs you; nothing of a running server's is mended: `fireside stop` ends it"))
+    elif any(finding.mend for finding, _mended in found):
         say(_("`fireside doctor --fix` mends what it can, each after a question"))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
-from fireside.cli.languages import _
+from fireside.cli.languages import _, wanted
+from fireside.language_names import name_of
 
 if TYPE_CHECKING:
     from fireside.cards import ModelCard
@@ -37,17 +39,22 @@ def _origin(card: ModelCard) -> Fields:
 
 def _abilities(card: ModelCard) -> Fields:
     if card.purpose != "chat":
-        return [(_("made for"), _purpose(card)), (_("languages"), ", ".join(card.languages))]
+        return [(_("made for"), _purpose(card)), (_("languages"), _languages(card))]
     trained = {"instruct": _("following instructions"), "base": _("going on with a text"), None: None}
     template = {True: _("has a chat template"), False: _("has no chat template"), None: None}
     return [
         (_("made for"), trained[card.tuned_for]),
-        (_("languages"), ", ".join(card.languages)),
+        (_("languages"), _languages(card)),
         (_("format"), template[card.has_template]),
         (_("pictures"), _yes_or_no(card.sees)),
         (_("functions"), _yes_or_no(card.takes_tools)),
         (_("thinks first"), _("if you wish") if card.reasons else None),
     ]
+
+
+def _languages(card: ModelCard) -> str:
+    chinese = wanted(os.environ) == "zh"
+    return ", ".join(name_of(tag, chinese=chinese) for tag in card.languages)
 
 
 def _purpose(card: ModelCard) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -138,16 +138,18 @@ async def _pull(client: AsyncClient, reference: str, *, yes: bool) -> ModelCard:
     from fireside.cards import ModelCard
     from fireside.cli.models_fit import fit_of
     from fireside.cli.output import introduce, waiting
-    from fireside.errors import ServerUnavailable
+    from fireside.errors import ModelDamaged, ServerUnavailable
 
-    card = await client.model(reference)
-    if card.installed:
-        return card
-    introduce(card, await fit_of(client, card))
-    if card.terms and sys.stdin is not None and sys.stdin.isatty():
-        confirm(_("Fetch it under these terms?"), yes=yes)
+    with suppress(ModelDamaged):  # a copy that broke is fetched anew, and what it is was shown before
+        card = await client.model(reference)
+        if card.installed:
+            return card
+        introduce(card, await fit_of(client, card))
+        if card.terms and sys.stdin is not None and sys.stdin.isatty():
+            confirm(_("Fetch it under these terms?"), yes=yes)
+        reference = card.reference
     with waiting() as line:
-        async with aclosing(client.pull(card.reference)) as steps:
+        async with aclosing(client.pull(reference)) as steps:
             async for step in steps:
                 if isinstance(step, ModelCard):
                     return step
@@ -156,7 +158,9 @@ async def _pull(client: AsyncClient, reference: str, *, yes: bool) -> ModelCard:
 
 
 @models.command(
-    "rm", help=_("Remove a fetched model; files outside of Fireside's own folder are never touched.")
+    "rm",
+    help=_("Remove a fetched model; files outside of Fireside's own folder are never touched."),
+    short_help=_("Remove a fetched model."),
 )
 @reference_argument
 @yes_flag

@@ -26,7 +26,7 @@ SHOWN_LANGUAGES = 4
 @click.command("search")
 @click.argument("words", metavar=_("[WORDS…]"), nargs=-1)
 @click.option("--fits", is_flag=True, help=_("Leave out what doesn't run on this machine."))
-@click.option("--limit", type=click.IntRange(1, MOST), help=_("How many at most."))
+@click.option("--limit", type=click.IntRange(1, MOST), metavar="NUMBER", help=_("How many at most."))
 @json_flag
 def search(words: tuple[str, ...], fits: bool, limit: int | None, json: bool) -> None:
     from fireside.cli.output import print_json

@@ -55,10 +55,11 @@ def print_json(value: object) -> None:
     write(text + "\n")
 
 
-def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, grows: int = 0) -> None:
+def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, grows: int | None = None) -> None:
     """Print rows under their titles; for a program one tab-separated line each, and no titles.
 
-    `grows` is the column that gets the room there is.
+    `grows` is the column that is cut where the screen is too narrow. Without one nothing is cut: the first
+    cells, which people copy, then have lines of their own, and the others stand beneath.
     """
     if not sys.stdout.isatty():
         for row in rows:
@@ -68,7 +69,13 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, grows: 
 
     screen_width = shutil.get_terminal_size().columns
     lines = [[visible_line(cell) for cell in line] for line in (titles, *rows)]
-    widths = _widths(lines, grows, screen_width)
+    widths = _widths(lines)
+    over = sum(widths) + 2 * (len(widths) - 1) - screen_width
+    if over > 0 and grows is None:
+        _print_stacked(lines[1:])
+        return
+    if over > 0 and grows is not None:
+        widths[grows] = max(widths[grows] - over, _NARROWEST)
     for number, line in enumerate(lines):
         cells = [_filled(cell, width) for cell, width in zip(line, widths, strict=True)]
         text = fitting("  ".join(cells).rstrip(), screen_width)
@@ -76,14 +83,16 @@ def print_table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, grows: 
         write(f"\x1b[1m{text}\x1b[0m\n" if is_title else f"{text}\n")
 
 
-def _widths(lines: Sequence[Sequence[str]], grows: int, screen_width: int) -> list[int]:
-    """Return each column's width; the one that `grows` shrinks where the screen is too narrow."""
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
     from rich.cells import cell_len
 
-    widths = [max(cell_len(cell) for cell in column) for column in zip(*lines, strict=True)]
-    over = sum(widths) + 2 * (len(widths) - 1) - screen_width
-    widths[grows] = max(widths[grows] - max(over, 0), _NARROWEST)
-    return widths
+    return [max(cell_len(cell) for cell in column) for column in zip(*lines, strict=True)]
+
+
+def _print_stacked(lines: Sequence[Sequence[str]]) -> None:
+    for first, *others in lines:
+        write(f"\x1b[1m{first}\x1b[0m\n" if can_colour(sys.stdout) else f"{first}\n")
+        write("  " + " · ".join(filter(None, others)) + "\n")
 
 
 def _filled(cell: str, width: int) -> str:

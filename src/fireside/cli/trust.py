@@ -24,14 +24,17 @@ if TYPE_CHECKING:
 @yes_flag
 @json_flag
 def trust(reference: str | None, lists: bool, revoke: bool, yes: bool, json: bool) -> None:
-    from fireside.cli.output import print_json, say
+    from fireside.cli.output import note, print_json, say
 
     if lists:
         references = run(lambda client: client.trust.all())
         if json:
             print_json(references)
-        for one in () if json else references:
+            return
+        for one in references:
             say(one)
+        if not references and sys.stdout.isatty():
+            note(_("no model may run code of its own"))
         return
     if reference is None:
         raise BadRequest(_("which model?"), hint="fireside models trust REF")

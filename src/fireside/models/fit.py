@@ -118,8 +118,10 @@ def predict(
     correction = _correction(demand, machine)
     reading = measured.prompt_tokens_per_s or correction.reading / _mixed_s(reading_s, demand, machine, share)
     writing = measured.reply_tokens_per_s or correction.writing / _mixed_s(writing_s, demand, machine, share)
-    copied = 0 if share else demand.copied_bytes
     available = machine.graphics_bytes if share == 1 else machine.available_bytes
+    copied = 0 if share else demand.copied_bytes
+    if available is not None:  # what was copied is read from the file again: the system takes that back first
+        copied = min(copied, max(available - kept, 0))
     return Prediction(
         memory_bytes=measured.memory_bytes or min(kept + copied, MOST_BYTES),
         available_bytes=available,

@@ -201,6 +201,7 @@ def _client() -> Any:
     """Return the hub's client, which then tells nobody what runs here."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     import huggingface_hub
+    import huggingface_hub.constants
     import huggingface_hub.errors
 
     return huggingface_hub

@@ -16,6 +16,7 @@ from fireside.errors import FiresideError
 
 log = logging.getLogger(__name__)
 
+SEE_LOG = "its log says why: logs/server.log in the folder that `fireside status` names"
 STATUS: dict[type[FiresideError], int] = {
     errors.BadRequest: 400,
     errors.TooLarge: 413,
@@ -154,5 +155,5 @@ def install(api: FastAPI) -> None:
     @api.exception_handler(Exception)
     async def broken(request: Request, error: Exception) -> Response:
         log.error("a request failed", exc_info=error)
-        failed = FiresideError("something went wrong inside the server", hint="see its log")
+        failed = FiresideError("something went wrong inside the server", hint=SEE_LOG)
         return error_answer(failed, request.url.path)

@@ -13,7 +13,7 @@ from fastapi.responses import StreamingResponse
 
 from fireside.errors import FiresideError
 from fireside.events import Event, Failed
-from fireside.server.errors import tell_endings
+from fireside.server.errors import SEE_LOG, tell_endings
 
 Tell = Callable[[Event], None]
 QUIET_S = 15.0
@@ -72,7 +72,7 @@ def _outcome(task: asyncio.Future[msgspec.Struct]) -> msgspec.Struct:
         return Failed(error.code, error.message, error.hint)
     except Exception as error:  # the stream must say its end
         log.error("work that was watched failed", exc_info=error)
-        return Failed(FiresideError.code, "something went wrong inside the server", "see its log")
+        return Failed(FiresideError.code, "something went wrong inside the server", SEE_LOG)
 
 
 def _failed(error: FiresideError) -> bytes:

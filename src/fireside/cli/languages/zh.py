@@ -142,6 +142,7 @@ COMMANDS: dict[str, str] = {
     "Fetch a model; what a broken download has fetched is used again.": "下载模型；中断的下载会接着进行。",
     "Remove {model}?": "删除 {model}？",
     "removed {model}": "已删除 {model}",
+    "Remove a fetched model.": "删除下载的模型。",
     "Remove a fetched model; files outside of Fireside's own folder are never touched.": (
         "删除下载的模型；不会动 Fireside 文件夹以外的文件。"
     ),

@@ -11,6 +11,9 @@ TEXTS: dict[str, str] = {
     "Mend what can be mended, each after a question.": "修复能修复的问题，每项先询问。",
     "--fix would: {mend}": "--fix 会：{mend}",
     "everything that was looked at is well": "检查过的一切都正常",
+    "what is left needs you; nothing of a running server's is mended: `fireside stop` ends it": (
+        "余下的需要您自己处理；服务器运行时，不会修复它使用的东西：用 `fireside stop` 结束它"
+    ),
     "`fireside doctor --fix` mends what it can, each after a question": (
         "`fireside doctor --fix` 可修复能修复的问题，每项先询问"
     ),

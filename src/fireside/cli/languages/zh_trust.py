@@ -8,6 +8,7 @@ TEXTS: dict[str, str] = {
     "Take it back: the model's code runs no more.": "收回许可：模型的代码不再运行。",
     "brings code of its own, not trusted": "自带代码，未获信任",
     "which model?": "哪个模型？",
+    "no model may run code of its own": "没有模型可以运行自带的代码",
     "{model} may run no code of its own any more": "{model} 不再可以运行自带的代码",
     "{model} brings no code that would run": "{model} 没有会运行的自带代码",
     "its code was allowed already, and is unchanged": "它的代码此前已获许可，且没有变化",

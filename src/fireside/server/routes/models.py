@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from fireside.cards import ModelCard, Persona
+from fireside.errors import ModelDamaged
 from fireside.messages import Value
 from fireside.model_files import progress_to
 from fireside.personas import from_toml
@@ -60,7 +62,8 @@ async def show(app: Fireside, request: Request, caller: Asking, reference: str) 
 async def pull(app: Fireside, request: Request, wanted: Annotated[Pull, body(Pull)]) -> Response:
     """Fetch a model: server-sent events tell the progress, then `pulled` or `failed`."""
     guard_model(request, wanted.reference)
-    await asyncio.to_thread(app.library.card, wanted.reference)
+    with suppress(ModelDamaged):  # a copy that broke is fetched anew
+        await asyncio.to_thread(app.library.card, wanted.reference)
 
     async def work(tell: Tell) -> Pulled:
         await app.library.ensure(wanted.reference, progress_to(tell))
