@@ -127,7 +127,7 @@ class Fitting:
         engine can't run, or hasn't the memory for it.
         """
         async with self._one:
-            if self._measured() and not self.was_busy:
+            if await asyncio.to_thread(self._is_known):
                 return
             room = this_machine.available_bytes()
             if room is not None and room < ROOM_BYTES:
@@ -157,7 +157,7 @@ class Fitting:
             file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
             if file is not None and file.engine == "llamacpp":
                 await self._time(file)
-        return Remembered(key_of_machine(self._settings), found, was_busy)
+        return Remembered(await asyncio.to_thread(key_of_machine, self._settings), found, was_busy)
 
     async def _time(self, file: ModelFile) -> None:
         engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
@@ -182,8 +182,7 @@ class Fitting:
             self._learn(draft.identity, draft.file.reference, draft)
         if self._waiting:
             self._waiting.cancel()
-        is_known = self.is_measured and not self.was_busy
-        self._waiting = None if is_known else asyncio.create_task(self._measure_later())
+        self._waiting = asyncio.create_task(self._measure_later())
 
     def _learn(self, identity: str, reference: str, draft: Draft) -> None:
         unread = draft.prompt_tokens - (draft.cached_tokens or 0)
@@ -203,12 +202,18 @@ class Fitting:
 
     async def _measure_later(self) -> None:
         await asyncio.sleep(QUIET_S)
+        if await asyncio.to_thread(self._is_known):
+            return
         if self.is_measured and await _others_compute():
             return  # it would be measured no better than before
         try:
             await self.measure()
         except FiresideError as error:
             log.info("this machine is not measured: %s", error)
+
+    def _is_known(self) -> bool:
+        """Return whether nothing is left to be measured. It may ask a driver, which takes its time."""
+        return self.is_measured and not self.was_busy
 
     def _measured(self) -> Machine | None:
         if self._known is None:
@@ -239,13 +244,16 @@ class Fitting:
         return {kind: _mean(those) for kind, those in ratios.items()}
 
     def _cards_here(self) -> list[ModelCard]:
-        """Return the models that were fetched, and the default one where that is a file of the person's."""
+        """Return the models that the measured engine runs: those fetched, and the default one.
+
+        What PyTorch or another server does says nothing about llama.cpp.
+        """
         cards = {card.reference: card for card in self._library.installed()}
         with contextlib.suppress(FiresideError):
             default = self._library.card(self._settings.model)
             if default.installed:
                 cards.setdefault(default.reference, default)
-        return list(cards.values())
+        return [card for card in cards.values() if card.engine == "llamacpp"]
 
     # -- models
 
