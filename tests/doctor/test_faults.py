@@ -247,3 +247,19 @@ def test_an_imported_model_that_is_gone_is_said(
     assert problems(examined(about="models")) == []
     own.unlink()
     assert str(own) in problems(examined(about="models"))[0]
+
+
+def test_a_default_model_of_the_persons_own_making_is_looked_at(
+    examined: Findings, home: Home, smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fireside.aliases import Alias
+    from fireside.models.library import Library
+
+    made = Library(home.models, {}, aliases=home.aliases).made
+    made.save("poet", Alias(f"file:{smollm2}"))
+    monkeypatch.setenv("FIRESIDE_MODEL", "poet")
+    found = examined(about="models")
+    assert problems(found) == []
+    assert "alias:poet is sound" in [str(finding.what) for finding in found]
+    monkeypatch.setenv("FIRESIDE_MODEL", "painter")
+    assert "painter" in problems(examined(about="models"))[0]
