@@ -248,7 +248,7 @@ class Library:
         if card.alias_of:
             return self.made.weights(card.name)
         if card.place == "elsewhere":
-            return _elsewhere(card)
+            return _of_remote(card)
         if card.path is None:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
@@ -313,7 +313,7 @@ class Library:
         return ModelNotFound(error.message, hint=f"did you mean {' or '.join(near)}?", param="model")
 
 
-def _elsewhere(card: ModelCard) -> Weights:
+def _of_remote(card: ModelCard) -> Weights:
     """Return what it takes to use a model that another server has: nothing that lies here."""
     return Weights(
         reference=card.reference,
