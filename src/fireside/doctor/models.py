@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fireside.aliases import ALIAS
 from fireside.cards import ModelCard
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
@@ -16,7 +15,7 @@ from fireside.doctor.machine import gigabytes
 from fireside.errors import DownloadFailed, FiresideError, ModelDamaged
 from fireside.models.inspection import read_facts
 from fireside.models.library import Library
-from fireside.models.references import parse, place_of
+from fireside.models.references import place_of
 
 CHUNK_BYTES = 1 << 20
 
@@ -43,7 +42,7 @@ def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> It
     """Look at the model that is used by default, which may be a file of the person's own."""
     default = who.settings.model
     try:
-        model = _meant(library, default)
+        model = library.meant(default)
         if place_of(model) == "elsewhere":  # nobody is asked anything without being told
             yield _elsewhere(model, who)
             return
@@ -67,12 +66,6 @@ def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> It
 def library_of(who: Examined) -> Library:
     """Return the models of a home, those of the person's own making included."""
     return Library(who.home.models, os.environ, aliases=who.home.aliases)
-
-
-def _meant(library: Library, reference: str) -> str:
-    """Return the model that an alias stands for; any other reference as it is."""
-    parsed = parse(reference)
-    return library.made.get(parsed.name).model if parsed.source == ALIAS else reference
 
 
 def _elsewhere(reference: str, who: Examined) -> Finding:

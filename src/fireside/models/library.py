@@ -185,6 +185,14 @@ class Library:
         except ModelNotFound as error:
             raise self._with_nearest(error, parsed) from error
 
+    def meant(self, reference: str) -> str:
+        """Return the reference of the model that a name stands for, any other as it is; nobody is asked.
+
+        BadReference, or what is wrong with the name: ModelNotFound, ConfigError.
+        """
+        parsed = parse(reference)
+        return self.made.get(parsed.name).model if parsed.source == ALIAS else reference
+
     def code(self, reference: str) -> ModelCode:
         """Return the code that a model brings and would run, if any; an alias's is that of its model."""
         return self.trust.code(self._bringing(reference))
