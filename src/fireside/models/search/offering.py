@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 
 from fireside.cards import ModelCard, Purpose, TunedFor
+from fireside.models import tuning
+from fireside.models.bits import about_bytes
 from fireside.models.repository import (
     UNUSABLE,
     Kind,
@@ -15,7 +17,6 @@ from fireside.models.repository import (
     quantization_of,
     quantizations,
 )
-from fireside.models.search.bits import about_bytes
 from fireside.models.search.licences import licence_name
 from fireside.models.search.listed import Listed
 from fireside.models.search.words import parameters_in
@@ -40,8 +41,6 @@ _WRITES = frozenset(
     {None, "text-generation", "image-text-to-text", "any-to-any", "visual-question-answering"}
 )
 _SEES = frozenset({"image-text-to-text", "any-to-any", "visual-question-answering"})
-_INSTRUCT = frozenset({"instruct", "instruction", "chat", "it", "assistant", "sft", "dpo"})
-_BASE = frozenset({"base", "pt", "pretrain", "pretrained"})
 _LABEL = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 MAX_LANGUAGES = 60
 
@@ -118,12 +117,11 @@ def tuned_for(model: Listed) -> TunedFor | None:
     >>> tuned_for(Listed("a/Qwen3-4B", tags=("conversational",))), tuned_for(Listed("a/Falcon-7B"))
     ('instruct', None)
     """
-    words = set(re.split(r"[-_.\d]+", model.name.partition("/")[2].lower()))
-    if words & _INSTRUCT:
-        return "instruct"
-    if words & _BASE:
-        return "base"
-    return "instruct" if "conversational" in model.tags or model.has_template else None
+    name, has_template = (
+        model.name.partition("/")[2],
+        "conversational" in model.tags or bool(model.has_template),
+    )
+    return tuning.tuned_for([name], model.architecture or "", has_template=has_template)
 
 
 def sees(model: Listed, kind: Kind) -> bool:
