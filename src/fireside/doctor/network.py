@@ -55,13 +55,13 @@ def _hub() -> Iterator[Finding]:
     except ConfigError as error:
         yield problem_of("network", error)
         return
-    host, error = urlsplit(endpoint).hostname, answers(endpoint)
-    if error is None:
+    host, silence = urlsplit(endpoint).hostname, answers(endpoint)
+    if silence is None:
         yield well("network", said("the hub answers: {host}", host=host))
     else:
         yield problem(
             "network",
-            said("the hub doesn't answer: {host} ({error})", host=host, error=str(error)),
+            said("the hub doesn't answer: {host} ({error})", host=host, error=str(silence)),
             said("models that are here work on; check the connection, the proxy or HF_ENDPOINT"),
         )
 
