@@ -24,7 +24,7 @@ def card_of(path: Path) -> ModelCard:
 def test_a_folder_says_what_it_is(tmp_path: Path) -> None:
     card = card_of(write_folder(tmp_path / "falcon-7b-instruct"))
     assert (card.engine, card.weights, card.architecture) == ("transformers", "safetensors", "falcon")
-    assert (card.name, card.licence, card.languages) == ("falcon-7b-instruct", "apache-2.0", ("en",))
+    assert (card.name, card.licence, card.languages) == ("falcon-7b-instruct", "Apache-2.0", ("en",))
     assert (card.parameters, card.quantization, card.size_bytes) == (36, "BF16", SIZE)
     assert (card.tuned_for, card.has_template, card.takes_tools) == ("instruct", False, False)
     assert (card.purpose, card.sees, card.tokenizer) == ("chat", False, "PreTrainedTokenizerFast")

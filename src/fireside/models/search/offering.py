@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from fireside.cards import ModelCard, Purpose, TunedFor
 from fireside.models import tuning
 from fireside.models.bits import about_bytes
+from fireside.models.licences import licence_name
 from fireside.models.repository import (
     UNUSABLE,
     Kind,
@@ -17,7 +18,6 @@ from fireside.models.repository import (
     quantization_of,
     quantizations,
 )
-from fireside.models.search.licences import licence_name
 from fireside.models.search.listed import Listed
 from fireside.models.search.words import parameters_in
 from fireside.models.terms import conditions_of
@@ -117,10 +117,8 @@ def tuned_for(model: Listed) -> TunedFor | None:
     >>> tuned_for(Listed("a/Qwen3-4B", tags=("conversational",))), tuned_for(Listed("a/Falcon-7B"))
     ('instruct', None)
     """
-    name, has_template = (
-        model.name.partition("/")[2],
-        "conversational" in model.tags or bool(model.has_template),
-    )
+    name = model.name.partition("/")[2]
+    has_template = "conversational" in model.tags or bool(model.has_template)
     return tuning.tuned_for([name], model.architecture or "", has_template=has_template)
 
 
