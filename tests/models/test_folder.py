@@ -178,3 +178,10 @@ def test_the_identity_changes_with_every_file_that_matters(tmp_path: Path, file:
 def test_nothing_more_than_an_error_of_ours_comes_of_a_folder_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(FiresideError):
         read_facts(tmp_path / "gone")
+
+
+def test_a_model_that_could_see_is_shown_no_pictures_by_transformers(tmp_path: Path) -> None:
+    seeing = {**FALCON, "vision_config": {"hidden_size": 8}}
+    folder = write_folder(tmp_path / "seeing", config_json=seeing)
+    assert read_facts(folder).sees
+    assert not card_of(folder).sees

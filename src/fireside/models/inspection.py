@@ -36,6 +36,7 @@ def inspect(path: Path, *, reference: str, origin: str, name: str | None = None)
     facts = read_facts(path)
     purpose = purpose_of(facts.pooling)
     told = {field: getattr(facts, field) for field in OF_THE_CARD}
+    told["sees"] = facts.sees and facts.engine == "llamacpp"  # no other engine is shown pictures
     told["licence"] = licence_name(facts.licence)
     told["name"] = facts.name or name or path.stem
     told["embedding_length"] = facts.embedding_length if purpose == "embedding" else None

@@ -275,8 +275,7 @@ class Library:
             architecture=facts.architecture,
             allowed_code=self.trust.allowed_code(card),
         )
-        sees = card.sees and facts.engine == "llamacpp"
-        projector = projector_beside(weights.path) if sees else None
+        projector = projector_beside(weights.path) if card.sees else None
         return seeing(weights, projector) if projector else weights
 
     def remove(self, reference: str) -> None:

@@ -40,7 +40,6 @@ _EMBEDS = frozenset({"feature-extraction", "sentence-similarity"})
 _WRITES = frozenset(
     {None, "text-generation", "image-text-to-text", "any-to-any", "visual-question-answering"}
 )
-_SEES = frozenset({"image-text-to-text", "any-to-any", "visual-question-answering"})
 _LABEL = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 MAX_LANGUAGES = 60
 
@@ -123,9 +122,8 @@ def tuned_for(model: Listed) -> TunedFor | None:
 
 
 def sees(model: Listed, kind: Kind) -> bool:
-    """Return whether pictures would reach it: its task says so, and its projector lies beside its GGUF."""
-    has_projector = any("mmproj" in file.lower() for file in model.files)
-    return has_projector if kind == "gguf" else model.task in _SEES
+    """Return whether pictures would reach it: a projector lies beside its GGUF; no other kind is shown any."""
+    return kind == "gguf" and any("mmproj" in file.lower() for file in model.files)
 
 
 def is_for_code(model: Listed) -> bool:
