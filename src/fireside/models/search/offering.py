@@ -122,7 +122,7 @@ def tuned_for(model: Listed) -> TunedFor | None:
 
 
 def sees(model: Listed, kind: Kind) -> bool:
-    """Return whether pictures would reach it: a projector lies beside its GGUF; no other kind is shown any."""
+    """Return whether pictures would reach it: GGUF with a projector beside it, for no other is shown any."""
     return kind == "gguf" and any("mmproj" in file.lower() for file in model.files)
 
 
