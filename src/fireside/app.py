@@ -6,13 +6,12 @@ import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from fireside.ahead import Ahead
-from fireside.aliases import ALIAS, is_alias_name
 from fireside.assembly import Assembler
 from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
@@ -31,7 +30,7 @@ from fireside.errors import (
 from fireside.finding import finder
 from fireside.fitting import Fitting
 from fireside.memory.snapshots import Snapshots
-from fireside.messages import Defaults, Message, Role, Sampling, said
+from fireside.messages import Defaults, Message, Place, Role, Sampling, said
 from fireside.metrics import Metrics
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
@@ -189,10 +188,9 @@ class App:
         model = ""
         with contextlib.suppress(FiresideError):  # a persona that is gone; somebody who asks is told
             model = self.resolve(conversation.defaults).model or ""
-        place = place_of(model)
-        if is_alias_name(model.removeprefix(f"{ALIAS}:")):
-            with contextlib.suppress(FiresideError):
-                place = self.library.card(model).place
+        place: Place = "here"
+        with contextlib.suppress(FiresideError):
+            place = place_of(self.library.meant(model))
         warmth = self._warmth(conversation, model, last, store) if place == "here" else None
         running = self.replies.running(conversation.id)
         return msgspec.structs.replace(conversation, running=running, warmth=warmth, place=place)
@@ -249,7 +247,7 @@ class App:
         store = self.store_of(conversation_id)
         conversation = await asyncio.to_thread(store.conversation, conversation_id)
         defaults = await self._ready_to_answer(message, conversation.defaults, over)
-        with self._promised(defaults, conversation_id) as promise:
+        async with self._promised(defaults, conversation_id) as promise:
             asked, reply = await asyncio.to_thread(
                 store.add_turn,
                 conversation_id,
@@ -317,7 +315,7 @@ class App:
         turn = Turn(asked_id, defaults)
         if continued:
             turn = Turn(asked_id, defaults, (), continued.id, continued.text, reasoning_of(continued))
-        with self._promised(defaults, conversation_id) as promise:
+        async with self._promised(defaults, conversation_id) as promise:
             reply = await asyncio.to_thread(
                 store.add_reply,
                 asked_id,
@@ -330,10 +328,10 @@ class App:
         self.replies.start(reply, turn, store, promise)
         return reply
 
-    @contextlib.contextmanager
-    def _promised(self, defaults: Defaults, conversation_id: str) -> Iterator[Promise]:
+    @contextlib.asynccontextmanager
+    async def _promised(self, defaults: Defaults, conversation_id: str) -> AsyncIterator[Promise]:
         """Give a place in the queue while the turn is stored; it is given up where that fails."""
-        reference = self.catalogue.engine_reference(defaults.model or "")
+        reference = await asyncio.to_thread(self.catalogue.engine_reference, defaults.model or "")
         promise = self.engines.promise(reference, conversation_id)
         try:
             yield promise

@@ -120,7 +120,7 @@ def check_pictures(card: ModelCard, message: Message) -> None:
 
 def check_sees(card: ModelCard) -> None:
     """Raise NoVision for a model that isn't shown pictures."""
-    if not card.sees or card.engine != "llamacpp":  # no other engine is shown any
+    if not card.sees:
         raise NoVision(
             f"{card.name} doesn't see pictures",
             hint="choose a model that sees, or give this one its projector: "

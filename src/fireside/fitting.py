@@ -18,11 +18,12 @@ from fireside.cards import ModelCard
 from fireside.chat import Draft
 from fireside.engines import machine as this_machine
 from fireside.engines import processor
+from fireside.engines.fit import need_with_torch
 from fireside.engines.graphics import graphics_bytes
 from fireside.engines.leases import Engines
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import StartEngine
-from fireside.errors import FiresideError, NotEnoughMemory, TooBusy
+from fireside.errors import FiresideError, NotEnoughMemory, NotTrusted, TooBusy
 from fireside.model_files import DEFAULT_CONTEXT, ModelFiles
 from fireside.models.demand import Demand, demand_of_card, demand_of_header
 from fireside.models.fit import (
@@ -37,8 +38,9 @@ from fireside.models.fit import (
     writing_s,
 )
 from fireside.models.gguf import read_header
+from fireside.models.inspection import read_facts
 from fireside.models.library import Library
-from fireside.predictions import Fit, Prediction, in_words
+from fireside.predictions import READ_TOKENS, WORDS_PER_TOKEN, Fit, Prediction, in_words
 from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, fastest, probe
 from fireside.settings import Settings
 from fireside.warmth import Held, Speed, Speeds, write_private
@@ -127,7 +129,7 @@ class Fitting:
         engine can't run, or hasn't the memory for it.
         """
         async with self._one:
-            if self._measured() and not self.was_busy:
+            if await asyncio.to_thread(self._is_known):
                 return
             room = this_machine.available_bytes()
             if room is not None and room < ROOM_BYTES:
@@ -157,7 +159,7 @@ class Fitting:
             file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
             if file is not None and file.engine == "llamacpp":
                 await self._time(file)
-        return Remembered(key_of_machine(self._settings), found, was_busy)
+        return Remembered(await asyncio.to_thread(key_of_machine, self._settings), found, was_busy)
 
     async def _time(self, file: ModelFile) -> None:
         engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
@@ -182,8 +184,7 @@ class Fitting:
             self._learn(draft.identity, draft.file.reference, draft)
         if self._waiting:
             self._waiting.cancel()
-        is_known = self.is_measured and not self.was_busy
-        self._waiting = None if is_known else asyncio.create_task(self._measure_later())
+        self._waiting = asyncio.create_task(self._measure_later())
 
     def _learn(self, identity: str, reference: str, draft: Draft) -> None:
         unread = draft.prompt_tokens - (draft.cached_tokens or 0)
@@ -203,12 +204,18 @@ class Fitting:
 
     async def _measure_later(self) -> None:
         await asyncio.sleep(QUIET_S)
+        if await asyncio.to_thread(self._is_known):
+            return
         if self.is_measured and await _others_compute():
             return  # it would be measured no better than before
         try:
             await self.measure()
         except FiresideError as error:
             log.info("this machine is not measured: %s", error)
+
+    def _is_known(self) -> bool:
+        """Return whether nothing is left to be measured. It may ask a driver, which takes its time."""
+        return self.is_measured and not self.was_busy
 
     def _measured(self) -> Machine | None:
         if self._known is None:
@@ -239,13 +246,16 @@ class Fitting:
         return {kind: _mean(those) for kind, those in ratios.items()}
 
     def _cards_here(self) -> list[ModelCard]:
-        """Return the models that were fetched, and the default one where that is a file of the person's."""
+        """Return the models that the measured engine runs: those fetched, and the default one.
+
+        What PyTorch or another server does says nothing about llama.cpp.
+        """
         cards = {card.reference: card for card in self._library.installed()}
         with contextlib.suppress(FiresideError):
             default = self._library.card(self._settings.model)
             if default.installed:
                 cards.setdefault(default.reference, default)
-        return list(cards.values())
+        return [card for card in cards.values() if card.engine == "llamacpp"]
 
     # -- models
 
@@ -256,8 +266,10 @@ class Fitting:
         return lambda card: self._prediction(card, machine, context)
 
     def _prediction(self, card: ModelCard, machine: Machine, context_length: int) -> Prediction:
-        demand = demand_of(card)
         speed = self._speed_of(card) if card.installed else Speed()
+        if card.engine == "transformers":
+            return _with_torch(card, machine, context_length, speed)
+        demand = demand_of(card)
         writing = speed.reply_tokens_per_s
         if writing:  # as it would be where the prediction tells it
             writing *= writing_s(demand, machine, speed.reply_after_tokens) / writing_s(demand, machine)
@@ -287,7 +299,10 @@ class Fitting:
         return max(0, speed.held.resident_bytes + now.total - before.total) or None
 
     def _speed_of(self, card: ModelCard) -> Speed:
-        return self._speeds.of(self._library.weights(card.reference).identity)
+        try:
+            return self._speeds.of(self._library.weights(card.reference).identity)
+        except NotTrusted:  # so it has never run
+            return Speed()
 
 
 async def _others_compute() -> bool:
@@ -297,13 +312,34 @@ async def _others_compute() -> bool:
     return (this_machine.busy_share(before) or 0.0) > BUSY_SHARE
 
 
+def _with_torch(card: ModelCard, machine: Machine, context_length: int, speed: Speed) -> Prediction:
+    """Return what a model that runs by transformers takes; how fast it is, only once it has run."""
+    context = min(context_length, card.context_length or context_length)
+    sizes = read_facts(Path(card.path)).dimensions if card.path else demand_of_card(card).dimensions
+    needed = need_with_torch(card.size_bytes, sizes.cache_bytes(context))
+    total, available = needed.total if needed else 0, machine.available_bytes
+    reading, writing = speed.prompt_tokens_per_s, speed.reply_tokens_per_s
+    return Prediction(
+        memory_bytes=speed.held.resident_bytes if speed.held else total,
+        available_bytes=available,
+        fits=total <= available if needed and available is not None else None,
+        prompt_tokens_per_s=reading,
+        reply_tokens_per_s=writing,
+        words_per_s=writing * WORDS_PER_TOKEN if writing else None,
+        first_word_s=READ_TOKENS / reading + 1 / writing if reading and writing else None,
+        basis="measured" if writing else machine.basis,
+        context_length=context,
+        load_s=speed.load_ms / 1000 if speed.load_ms else None,
+    )
+
+
 def told(card: ModelCard, prediction: Prediction) -> Fit:
     return Fit(card.reference, card.name, card.installed, prediction, in_words(prediction))
 
 
 def demand_of(card: ModelCard) -> Demand:
     """Return what is known of a model's demand: from its own header where it is here."""
-    if card.path is None or card.weights != "gguf":
+    if card.path is None:
         return demand_of_card(card)
     return demand_of_header(read_header(Path(card.path)), card.size_bytes)
 

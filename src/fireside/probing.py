@@ -9,6 +9,7 @@ See docs/decisions/0016-fit.md.
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import sys
 import tempfile
@@ -89,7 +90,8 @@ async def probe(start: StartEngine, settings: Settings, *, cores: int, told: Tol
     found = _taken_apart(thin, fat, cores)
     if bench.on_graphics:
         return msgspec.structs.replace(found, on_graphics=True)
-    return msgspec.structs.replace(found, bandwidth_bytes_per_s=fetching_bytes_per_s(threads))
+    bandwidth = await asyncio.to_thread(fetching_bytes_per_s, threads)
+    return msgspec.structs.replace(found, bandwidth_bytes_per_s=bandwidth)
 
 
 class _Bench:
@@ -103,7 +105,7 @@ class _Bench:
 
     async def times(self, kind: str, shape: Shape, *lengths: int) -> list[Times]:
         """Return how long the tokens of a specimen take after prompts of these lengths."""
-        write_specimen(self._path, kind, shape)
+        await asyncio.to_thread(write_specimen, self._path, kind, shape)
         file = ModelFile(
             reference=f"file:{self._path}",
             path=self._path,

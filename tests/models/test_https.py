@@ -53,7 +53,7 @@ async def test_a_file_is_fetched_shown_and_removed(library: Library, address: st
     assert (before.size_bytes, before.installed) == (len(FILE), False)
     assert "nobody says under which licence" in (before.terms or "")
     card = await library.ensure(named)
-    assert (card.reference, card.sha256, card.licence) == (named, named.rpartition("=")[2], "apache-2.0")
+    assert (card.reference, card.sha256, card.licence) == (named, named.rpartition("=")[2], "Apache-2.0")
     assert Path(card.path or "").read_bytes() == FILE
     assert library.installed() == (card,)
     library.remove(named)

@@ -33,7 +33,7 @@ async def test_a_repository_means_its_best_quantization_and_the_card_says_all(
     assert card.installed
     assert Path(card.path or "").read_bytes() == SMALL
     assert card.sha256 == hashlib.sha256(SMALL).hexdigest()
-    assert card.licence == "apache-2.0"
+    assert card.licence == "Apache-2.0"
     assert card.languages == ("en", "de")
     assert card.revision == REVISION
     assert card.origin == f"{hub.url}/{GGUF} at {REVISION[:8]}"
@@ -47,7 +47,7 @@ async def test_a_repository_means_its_best_quantization_and_the_card_says_all(
 async def test_before_a_download_the_card_says_what_it_would_bring(library: Library, hub: TestHub) -> None:
     card = await library.look_up(PLAIN_NAME)
     assert (card.reference, card.size_bytes, card.installed) == (REFERENCE, len(SMALL), False)
-    assert (card.licence, card.quantization, card.weights) == ("apache-2.0", "Q4_K_M", "gguf")
+    assert (card.licence, card.quantization, card.weights) == ("Apache-2.0", "Q4_K_M", "gguf")
     assert not hub.large_asked
 
 

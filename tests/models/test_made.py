@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import made_folder
 import made_gguf
 from fireside.aliases import AdapterReference, Alias
 from fireside.errors import BadReference, BadRequest, ConfigError, FiresideError, ModelDamaged, ModelNotFound
@@ -146,6 +147,16 @@ def test_a_part_that_doesnt_fit_is_refused_before_anything_is_kept(
     with pytest.raises(ModelDamaged, match="projector"):
         library.made.save("poet", Alias(f"file:{weights}", projector=f"file:{weights}"))
     assert library.made.names() == ()
+
+
+def test_a_model_that_takes_no_changes_is_refused_before_anything_is_kept(
+    library: Library, tmp_path: Path
+) -> None:
+    folder = made_folder.write_folder(tmp_path / "falcon")
+    with pytest.raises(ConfigError, match="takes no changes"):
+        library.made.save("poet", Alias(f"file:{folder}", context_length=512))
+    assert library.made.names() == ()
+    assert library.made.save("poet", Alias(f"file:{folder}", system="You rhyme.")).engine == "transformers"
 
 
 def test_an_adapter_is_no_model_of_its_own(library: Library, tmp_path: Path) -> None:

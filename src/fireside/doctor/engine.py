@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from collections.abc import Iterator
 
@@ -11,12 +10,12 @@ import msgspec
 
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem_of, said, well
+from fireside.doctor.models import library_of
 from fireside.engines.fit import memory_allows
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
 from fireside.errors import EngineUnavailable, FiresideError
 from fireside.model_files import ModelFiles
-from fireside.models.library import Library
 from fireside.probing import timed
 
 TRIED_CONTEXT = 512
@@ -24,7 +23,7 @@ TRIED_TOKENS = 8
 
 
 def check_engine(who: Examined) -> Iterator[Finding]:
-    files = ModelFiles(Library(who.home.models, os.environ), who.settings)
+    files = ModelFiles(library_of(who), who.settings)
     try:
         file = files.at_hand(who.settings.model)
     except FiresideError:  # told by the check of the models

@@ -21,7 +21,7 @@ CHUNK_BYTES = 1 << 20
 
 
 def check_models(who: Examined) -> Iterator[Finding]:
-    library = Library(who.home.models, os.environ)
+    library = library_of(who)
     cards = {card.reference: card for card in library.installed()}
     yield from _default(library, cards, who)
     for card in cards.values():
@@ -41,10 +41,11 @@ def check_models(who: Examined) -> Iterator[Finding]:
 def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> Iterator[Finding]:
     """Look at the model that is used by default, which may be a file of the person's own."""
     default = who.settings.model
-    if place_of(default) == "elsewhere":  # nobody is asked anything without being told
-        yield _elsewhere(default, who)
-        return
     try:
+        model = library.meant(default)
+        if place_of(model) == "elsewhere":  # nobody is asked anything without being told
+            yield _elsewhere(model, who)
+            return
         card = library.card(default)
     except FiresideError as error:
         yield problem_of("models", error, _fetching_again(who, library, default, error))
@@ -60,6 +61,11 @@ def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> It
                 size=gigabytes(card.size_bytes),
             ),
         )
+
+
+def library_of(who: Examined) -> Library:
+    """Return the models of a home, those of the person's own making included."""
+    return Library(who.home.models, os.environ, aliases=who.home.aliases)
 
 
 def _elsewhere(reference: str, who: Examined) -> Finding:
@@ -108,7 +114,7 @@ def _fetching_again(who: Examined, library: Library, reference: str, error: Fire
 
     A person's own file is never touched, and none that a running server may have loaded.
     """
-    is_ours = reference.startswith(("pypi:", "hf:"))
+    is_ours = reference.startswith(("pypi:", "hf:", "https:"))
     if who.is_held or not is_ours or not isinstance(error, ModelDamaged):
         return None
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Said, problem, problem_of, said, well
 from fireside.errors import ConfigError
+from fireside.models.hub import ON, Hub
 from fireside.models.pip_configuration import read_pip_configuration
 
 ASKED_S = 5.0
@@ -23,6 +24,11 @@ def check_network(who: Examined) -> Iterator[Finding]:
             "network", said("nobody was asked anything; --network looks whether models can be fetched")
         )
         return
+    yield from _index()
+    yield from _hub()
+
+
+def _index() -> Iterator[Finding]:
     try:
         configuration = read_pip_configuration(os.environ)
     except ConfigError as error:
@@ -37,6 +43,26 @@ def check_network(who: Examined) -> Iterator[Finding]:
             "network",
             said("the package index doesn't answer: {hosts} ({error})", hosts=hosts, error=str(reached[0])),
             said("models that are here work on; check the connection, the proxy or pip's configuration"),
+        )
+
+
+def _hub() -> Iterator[Finding]:
+    if os.environ.get("HF_HUB_OFFLINE", "").upper() in ON:
+        yield well("network", said("the hub is not asked: HF_HUB_OFFLINE is set"))
+        return
+    try:
+        endpoint = Hub(os.environ).endpoint
+    except ConfigError as error:
+        yield problem_of("network", error)
+        return
+    host, silence = urlsplit(endpoint).hostname, answers(endpoint)
+    if silence is None:
+        yield well("network", said("the hub answers: {host}", host=host))
+    else:
+        yield problem(
+            "network",
+            said("the hub doesn't answer: {host} ({error})", host=host, error=str(silence)),
+            said("models that are here work on; check the connection, the proxy or HF_ENDPOINT"),
         )
 
 

@@ -15,7 +15,7 @@ SPARE_BYTES = 512 * 2**20
 def need_of(model: ModelFile, slots: int) -> Need | None:
     """Return what `model` takes with `slots` conversations at once; None where its file can't be read."""
     if model.engine == "transformers":
-        return _need_with_torch(model)
+        return need_with_torch(model.size_bytes, model.cache_token_bytes * model.context_length)
     try:
         weights = model.size_bytes or model.path.stat().st_size
     except OSError:
@@ -32,16 +32,15 @@ def need_of(model: ModelFile, slots: int) -> Need | None:
     )
 
 
-def _need_with_torch(model: ModelFile) -> Need | None:
-    """Weights and states have 16 bits, or 32 where the processor is slow with fewer; one slot."""
-    if not model.size_bytes:
+def need_with_torch(size_bytes: int | None, cache_slot_bytes: int) -> Need | None:
+    """Return what a model of 16 bits takes by transformers: one slot; None where nobody says how large it is.
+
+    Weights and states have 32 bits in memory where the processor is slow with fewer.
+    """
+    if not size_bytes:
         return None
     widths = 1 if machine.multiplies_bfloat16() else 2
-    return Need(
-        weights=model.size_bytes * widths,
-        context=model.cache_token_bytes * model.context_length * widths,
-        rest=TORCH_BYTES,
-    )
+    return Need(weights=size_bytes * widths, context=cache_slot_bytes * widths, rest=TORCH_BYTES)
 
 
 def memory_allows(model: ModelFile, slots: int, reserved_bytes: int = 0) -> bool:

@@ -34,11 +34,7 @@ async def probe(connection: Connection, remote: RemoteSettings, name: str) -> Ab
     context_length = remote.context_length or model.context_length
     if model.purpose != "chat":
         return Abilities(model, context_length)
-    tool = {
-        "type": "function",
-        "function": {"name": "nothing", "parameters": {"type": "object", "properties": {}}},
-    }
-    chats = await _accepts(connection, PROBE | {"model": name, "tools": [tool]})
+    chats = await _accepts(connection, PROBE | {"model": name, "tools": [NOTHING]})
     if chats:
         return Abilities(model, context_length, takes_tools=True)
     return Abilities(model, context_length, chats=await _accepts(connection, PROBE | {"model": name}))

@@ -9,12 +9,11 @@ import msgspec
 
 from fireside.cards import ModelCard
 from fireside.footprint import Need, need
+from fireside.models.bits import about_parameters
 from fireside.models.dimensions import Dimensions
 from fireside.models.gguf import Header
 from fireside.models.tensors import TensorGroup
 
-BYTES_EACH = {"F32": 4.0, "F16": 2.0, "BF16": 2.0, "Q8_0": 1.07, "Q6_K": 0.82, "Q5_K": 0.7, "Q4_K": 0.6}
-USUAL_BYTES_EACH = 0.6
 PACKED_ANEW = (
     frozenset(("Q4_0", "Q4_K", "IQ4_NL", "MXFP4"))
     if platform.machine().lower() in ("x86_64", "amd64")
@@ -87,7 +86,7 @@ def demand_of_card(card: ModelCard) -> Demand:
     9 billion parameters on; keys and values a third as wide as what is computed.
     """
     kind = _main(card.quantization)
-    parameters = card.parameters or round(card.size_bytes / BYTES_EACH.get(kind, USUAL_BYTES_EACH))
+    parameters = card.parameters or about_parameters(card.size_bytes, card.quantization)
     layers = max(28, round(math.sqrt(parameters) / 3300))
     width = 64 * max(1, round(math.sqrt(parameters / (14 * layers)) / 64))
     return Demand(

@@ -9,6 +9,7 @@ from fireside.errors import ModelNotFound
 from fireside.models.facts import Facts
 from fireside.models.folder import folder_facts
 from fireside.models.gguf_model import gguf_facts
+from fireside.models.licences import licence_name
 
 OF_THE_CARD = frozenset(ModelCard.__struct_fields__) & frozenset(Facts.__struct_fields__)
 
@@ -35,6 +36,8 @@ def inspect(path: Path, *, reference: str, origin: str, name: str | None = None)
     facts = read_facts(path)
     purpose = purpose_of(facts.pooling)
     told = {field: getattr(facts, field) for field in OF_THE_CARD}
+    told["sees"] = facts.sees and facts.engine == "llamacpp"  # no other engine is shown pictures
+    told["licence"] = licence_name(facts.licence)
     told["name"] = facts.name or name or path.stem
     told["embedding_length"] = facts.embedding_length if purpose == "embedding" else None
     return ModelCard(

@@ -185,6 +185,14 @@ class Library:
         except ModelNotFound as error:
             raise self._with_nearest(error, parsed) from error
 
+    def meant(self, reference: str) -> str:
+        """Return the reference of the model that a name stands for, any other as it is; nobody is asked.
+
+        BadReference, or what is wrong with the name: ModelNotFound, ConfigError.
+        """
+        parsed = parse(reference)
+        return self.made.get(parsed.name).model if parsed.source == ALIAS else reference
+
     def code(self, reference: str) -> ModelCode:
         """Return the code that a model brings and would run, if any; an alias's is that of its model."""
         return self.trust.code(self._bringing(reference))
@@ -248,7 +256,7 @@ class Library:
         if card.alias_of:
             return self.made.weights(card.name)
         if card.place == "elsewhere":
-            return _elsewhere(card)
+            return _of_remote(card)
         if card.path is None:
             raise ModelNotFound(
                 f"{card.name} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
@@ -267,8 +275,7 @@ class Library:
             architecture=facts.architecture,
             allowed_code=self.trust.allowed_code(card),
         )
-        sees = card.sees and facts.engine == "llamacpp"
-        projector = projector_beside(weights.path) if sees else None
+        projector = projector_beside(weights.path) if card.sees else None
         return seeing(weights, projector) if projector else weights
 
     def remove(self, reference: str) -> None:
@@ -313,7 +320,7 @@ class Library:
         return ModelNotFound(error.message, hint=f"did you mean {' or '.join(near)}?", param="model")
 
 
-def _elsewhere(card: ModelCard) -> Weights:
+def _of_remote(card: ModelCard) -> Weights:
     """Return what it takes to use a model that another server has: nothing that lies here."""
     return Weights(
         reference=card.reference,

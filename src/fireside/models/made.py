@@ -103,14 +103,14 @@ class Made:
         base = self._models.weights(self._base(name, alias).reference)
         if not alias.needs_an_engine:
             return msgspec.structs.replace(base, idle_s=alias.idle_s)
-        if base.engine != "llamacpp":
-            raise ConfigError(
-                f"{name}: {base.reference} runs in the engine {base.engine}, which takes no changes",
-                hint="make it from a GGUF model",
-            )
         return self._changed(f"{ALIAS}:{name}", alias, base)
 
     def _changed(self, reference: str, alias: Alias, base: Weights) -> Weights:
+        if base.engine != "llamacpp":
+            raise ConfigError(
+                f"{base.reference} runs in the engine {base.engine}, which takes no changes",
+                hint="make it from a GGUF model, or change its name, system text and sampling only",
+            )
         adapters = []
         adapters_bytes = 0
         for named in alias.adapters:

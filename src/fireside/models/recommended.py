@@ -14,7 +14,7 @@ from importlib import resources
 import msgspec
 
 from fireside.cards import ModelCard, Purpose, TunedFor
-from fireside.models.search.licences import licence_name
+from fireside.models.licences import licence_name
 from fireside.models.search.ranking import READING_WORDS_PER_S, hindered
 from fireside.models.terms import conditions_of
 from fireside.offers import Offer

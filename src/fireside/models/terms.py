@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from fireside.models.licences import hub_name
+
 _FREE = re.compile(
     r"apache-2\.0|mit|isc|unlicense|wtfpl|zlib|cc0-1\.0|cc-by(-sa)?-[\d.]+|[al]?gpl(-[\d.]+)?|bsd.*|mpl-2\.0|ms-pl"
     r"|artistic-2\.0|afl-3\.0|ecl-2\.0|epl-[\d.]+|eupl-[\d.]+|osl-3\.0|postgresql|cdla-permissive-[\d.]+|bsl-1\.0"
@@ -40,7 +42,7 @@ def conditions_of(licence: str | None) -> str | None:
     >>> conditions_of("mit"), conditions_of("cc-by-nc-4.0")
     (None, 'not for commercial use (cc-by-nc-4.0)')
     """
-    licence = licence.lower() if licence else ""
+    licence = hub_name(licence) if licence else ""
     if not licence or licence == "unknown":
         return "nobody says under which licence it is given, so ask before you rely on it"
     if _FREE.fullmatch(licence):

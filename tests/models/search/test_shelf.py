@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import asdict, fields
 
 from fireside.language_names import is_language
+from fireside.models.bits import about_bytes
+from fireside.models.licences import NAMES
 from fireside.models.recommended import Recommended, looked_up, recommended
 from fireside.models.references import parse
-from fireside.models.search.bits import about_bytes
-from fireside.models.search.licences import NAMES
 from hub_search_server import Hub
 from models.search.conftest import finding
 

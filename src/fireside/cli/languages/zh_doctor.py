@@ -151,4 +151,10 @@ TEXTS: dict[str, str] = {
     "models that are here work on; check the connection, the proxy or pip's configuration": (
         "已下载的模型可继续使用；请检查网络连接、代理或 pip 的配置"
     ),
+    "the hub is not asked: HF_HUB_OFFLINE is set": "未访问 Hugging Face Hub：已设置 HF_HUB_OFFLINE",
+    "the hub answers: {host}": "Hugging Face Hub 有回应：{host}",
+    "the hub doesn't answer: {host} ({error})": "Hugging Face Hub 没有回应：{host}（{error}）",
+    "models that are here work on; check the connection, the proxy or HF_ENDPOINT": (
+        "已下载的模型可继续使用；请检查网络连接、代理或 HF_ENDPOINT"
+    ),
 }

@@ -151,11 +151,11 @@ def questions(wanted: Wanted) -> list[dict[str, Any]]:
     asked = []
     if wanted.weights != "safetensors":
         asked.append({**shared, "filter": [*filters, "gguf"]})
-    if wanted.weights != "gguf":
+    if wanted.weights != "gguf" and not wanted.sees:  # only GGUF is shown pictures
         # Where a name is given, what can't be run is shown too, and said to be so.
         library = [] if wanted.words else ["safetensors"]
-        tasks = ("image-text-to-text",) if wanted.sees else TASKS[wanted.purpose]
-        asked += [{**shared, "filter": [*filters, *library], "pipeline_tag": task} for task in tasks]
+        kinds = TASKS[wanted.purpose]
+        asked += [{**shared, "filter": [*filters, *library], "pipeline_tag": kind} for kind in kinds]
     return asked
 
 

@@ -6,6 +6,9 @@ import re
 from collections.abc import Mapping
 
 from fireside.cards import ModelCard, Purpose, TunedFor
+from fireside.models import tuning
+from fireside.models.bits import about_bytes
+from fireside.models.licences import licence_name
 from fireside.models.repository import (
     UNUSABLE,
     Kind,
@@ -15,8 +18,6 @@ from fireside.models.repository import (
     quantization_of,
     quantizations,
 )
-from fireside.models.search.bits import about_bytes
-from fireside.models.search.licences import licence_name
 from fireside.models.search.listed import Listed
 from fireside.models.search.words import parameters_in
 from fireside.models.terms import conditions_of
@@ -39,9 +40,6 @@ _EMBEDS = frozenset({"feature-extraction", "sentence-similarity"})
 _WRITES = frozenset(
     {None, "text-generation", "image-text-to-text", "any-to-any", "visual-question-answering"}
 )
-_SEES = frozenset({"image-text-to-text", "any-to-any", "visual-question-answering"})
-_INSTRUCT = frozenset({"instruct", "instruction", "chat", "it", "assistant", "sft", "dpo"})
-_BASE = frozenset({"base", "pt", "pretrain", "pretrained"})
 _LABEL = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 MAX_LANGUAGES = 60
 
@@ -118,18 +116,14 @@ def tuned_for(model: Listed) -> TunedFor | None:
     >>> tuned_for(Listed("a/Qwen3-4B", tags=("conversational",))), tuned_for(Listed("a/Falcon-7B"))
     ('instruct', None)
     """
-    words = set(re.split(r"[-_.\d]+", model.name.partition("/")[2].lower()))
-    if words & _INSTRUCT:
-        return "instruct"
-    if words & _BASE:
-        return "base"
-    return "instruct" if "conversational" in model.tags or model.has_template else None
+    name = model.name.partition("/")[2]
+    has_template = "conversational" in model.tags or bool(model.has_template)
+    return tuning.tuned_for([name], model.architecture or "", has_template=has_template)
 
 
 def sees(model: Listed, kind: Kind) -> bool:
-    """Return whether pictures would reach it: its task says so, and its projector lies beside its GGUF."""
-    has_projector = any("mmproj" in file.lower() for file in model.files)
-    return has_projector if kind == "gguf" else model.task in _SEES
+    """Return whether pictures would reach it: GGUF with a projector beside it, for no other is shown any."""
+    return kind == "gguf" and any("mmproj" in file.lower() for file in model.files)
 
 
 def is_for_code(model: Listed) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from fireside.cards import ModelCard
 from fireside.errors import ModelNotFound
 from fireside.models.hub import HubFile, Repository
+from fireside.models.licences import licence_name
 from fireside.models.repository import (
     best_quantization,
     files_for,
@@ -41,7 +42,7 @@ def record_of(repository: Repository, name: str, available_bytes: int | None) ->
         ),
         origin=f"{repository.address} at {repository.revision[:8]}",
         sha256=_sha256_of(files),
-        licence=repository.licence,
+        licence=licence_name(repository.licence),
         languages=repository.languages,
         base_models=repository.base_models,
         terms=terms_of(repository.licence, gated=repository.is_gated, where=repository.address),

@@ -31,7 +31,7 @@ LICENCES = (
     (("apache license", "version 2.0"), "Apache-2.0"),
     (("mit license",), "MIT"),
     (("permission is hereby granted, free of charge",), "MIT"),
-    (("gemma terms of use",), "Gemma"),
+    (("gemma terms of use",), "Gemma Terms of Use"),
 )
 """what tells well-known licences by their text"""
 

@@ -57,7 +57,8 @@ class Stay:
         """Keep the model, which is loaded by now, as long as the request says."""
         if self._seconds is not None:
             reference = await asyncio.to_thread(reference_of, self._app, self._model)
-            self._app.engines.keep(self._app.catalogue.engine_reference(reference), self._seconds)
+            loaded_as = await asyncio.to_thread(self._app.catalogue.engine_reference, reference)
+            self._app.engines.keep(loaded_as, self._seconds)
 
 
 def shape_of(asked: Asked) -> Shape | None:

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from fireside.app import App
 from fireside.cards import ModelCard
-from fireside.errors import BadRequest, ModelDamaged, ModelNotFound
+from fireside.errors import BadRequest, FiresideError
 from fireside.events import Progress
 from fireside.fitting import told
 from fireside.predictions import Fits
@@ -51,7 +51,11 @@ async def _card(app: App, request: Request, caller: Caller, reference: str) -> M
     else:
         card = await asyncio.to_thread(app.catalogue.card, reference)
     if card.place == "elsewhere":
-        raise BadRequest(f"{card.name} runs elsewhere, at its own speed", param="reference")
+        raise BadRequest(
+            f"{card.name} runs elsewhere, at its own speed",
+            hint="name a model of this machine",
+            param="reference",
+        )
     return card
 
 
@@ -60,7 +64,7 @@ def _fits(app: App, named: Sequence[ModelCard], context: int | None) -> Fits:
     predicted = app.fitting.predictor(context)
     fits = []
     for card in named or _known(app):
-        with contextlib.nullcontext() if named else contextlib.suppress(ModelDamaged, ModelNotFound):
+        with contextlib.nullcontext() if named else contextlib.suppress(FiresideError):
             fits.append(told(card, predicted(card)))
     return Fits(tuple(fits), app.fitting.is_measured, app.fitting.was_busy)
 

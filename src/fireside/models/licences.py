@@ -34,6 +34,7 @@ NAMES = {
     "deepfloyd-if-license": "DeepFloyd IF License",
 }
 """by the hub's name for them; named as SPDX does, or else as their makers do"""
+_HUB_NAMES = {name.lower(): hub_name for hub_name, name in NAMES.items()}
 
 
 def licence_name(hub_name: str | None) -> str | None:
@@ -45,3 +46,12 @@ def licence_name(hub_name: str | None) -> str | None:
     if hub_name is None or hub_name == "unknown":
         return None
     return NAMES.get(hub_name, hub_name)
+
+
+def hub_name(licence: str) -> str:
+    """Return the hub's name for a licence, given by either name.
+
+    >>> hub_name("Apache-2.0"), hub_name("Gemma Terms of Use"), hub_name("falcon-llm-license")
+    ('apache-2.0', 'gemma', 'falcon-llm-license')
+    """
+    return _HUB_NAMES.get(licence.lower(), licence.lower())

@@ -22,5 +22,17 @@ def about_bytes(parameters: int, quantization: str | None) -> int:
     >>> about_bytes(8_000_000_000, "Q4_K_M"), about_bytes(8_000_000_000, "F16")
     (4890000000, 16000000000)
     """
-    name = (quantization or "").removeprefix("UD-")
-    return round(parameters * BITS.get(name, USUAL) / 8)
+    return round(parameters * _bits(quantization) / 8)
+
+
+def about_parameters(size_bytes: int, quantization: str | None) -> int:
+    """Return about how many parameters a file of this size has.
+
+    >>> about_parameters(4_890_000_000, "Q4_K_M")
+    8000000000
+    """
+    return round(size_bytes * 8 / _bits(quantization))
+
+
+def _bits(quantization: str | None) -> float:
+    return BITS.get((quantization or "").removeprefix("UD-"), USUAL)
