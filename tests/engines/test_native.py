@@ -38,7 +38,7 @@ def a_program(path: Path, script: str) -> Path:
 @pytest.fixture
 def server(tmp_path: Path) -> Path:
     """A llama-server; the engine's process finds no modules but those that it is given."""
-    program = Path(__file__).with_name("llama_server.py")
+    program = Path(__file__).with_name("llama_server_program.py")
     return a_program(tmp_path / "llama-server", f'#!/bin/sh\nexec "{sys.executable}" "{program}" "$@"\n')
 
 
@@ -104,7 +104,7 @@ async def test_its_process_is_the_server_itself_and_its_key_is_on_no_command_lin
     shown = subprocess.run(
         ["ps", "-p", str(native.info.pid), "-o", "args="], capture_output=True, check=True, text=True
     ).stdout
-    assert "llama_server.py" in shown
+    assert "llama_server_program.py" in shown
     assert "-key" not in shown
     resident = machine.resident_bytes(native.info.pid or 0)
     assert resident is not None
