@@ -37,6 +37,8 @@ def code_in(folder: Path) -> dict[str, str]:
             path = Path(place, name)
             if not name.endswith(".py"):
                 raise _unclear(folder, f"{name} is compiled code, which nobody can read")
+            if not path.is_file():  # a pipe, or a link to a device, would be read for ever
+                raise _unclear(folder, f"{name} is no regular file")
             if len(found) >= MOST_FILES or path.stat().st_size > MOST_BYTES:
                 raise _unclear(folder, "it brings more code than anybody would read")
             found[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -115,6 +115,12 @@ def test_a_link_to_a_folder_is_never_followed(card: ModelCard, trust: Trust, tmp
         trust.code(card)
 
 
+def test_what_is_no_regular_file_is_never_read(card: ModelCard, trust: Trust) -> None:
+    (Path(card.path or "") / "parts" / "endless.py").symlink_to("/dev/null")
+    with pytest.raises(ModelDamaged, match="no regular file"):
+        trust.code(card)
+
+
 def test_a_model_without_code_needs_no_answer(card: ModelCard, trust: Trust) -> None:
     plain = msgspec.structs.replace(card, needs_trust=False)
     assert trust.allowed_code(plain) == ()
