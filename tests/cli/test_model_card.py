@@ -22,11 +22,11 @@ def test_what_nobody_says_is_left_out() -> None:
 
 
 def test_languages_have_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    speaks = msgspec.structs.replace(CARD, languages=("en", "tlh"))
+    speaks = msgspec.structs.replace(CARD, languages=("en", "German", "tlh"))
     monkeypatch.setenv("FIRESIDE_LANGUAGE", "zh")
-    assert words(speaks)["languages"] == "英语, tlh"
+    assert words(speaks)["languages"] == "英语, 德语, tlh"
     monkeypatch.setenv("FIRESIDE_LANGUAGE", "en")
-    assert words(speaks)["languages"] == "English, tlh"
+    assert words(speaks)["languages"] == "English, German, tlh"
 
 
 def test_a_model_that_doesnt_write_says_what_it_makes() -> None:

@@ -16,7 +16,7 @@ from fireside.engines.leases import Engines
 from fireside.errors import BadReference, Conflict, ModelNotFound
 from fireside.models.library import Library
 from fireside.models.references import parse
-from fireside.models.sources.remote import CARD_WAIT_S, KNOWN_S, RemoteSource
+from fireside.models.sources.remote import CARD_WAIT_S, FAULT_S, KNOWN_S, RemoteSource
 from fireside.settings import Home, RemoteSettings, Settings
 from reaching import a_remote_model
 from scripted import ScriptedStart, a_model
@@ -78,6 +78,17 @@ def test_what_it_had_is_listed_while_it_is_gone_and_asked_for_again_after_a_whil
     problem = wait_for(lambda: asked.card("office/small").problem, "it is found to be gone")
     assert "can't be reached" in problem
     assert [card.reference for card in asked.cards()] == ["remote:office/small"]
+
+
+def test_one_that_is_back_is_used_within_seconds(elsewhere: str) -> None:
+    clock = Clock()
+    asked = source(clock, office=RemoteSettings(url="http://127.0.0.1:9"))
+    assert asked.card("office").problem
+    asked._known["office"]._ask = source(office=RemoteSettings(url=elsewhere))._known["office"]._ask
+    assert asked.card("office").problem  # not asked for every card
+    clock.now += FAULT_S
+    card = asked.card("office")
+    assert (card.reference, card.problem) == ("remote:office/small", None)
 
 
 def test_names(elsewhere: str, tmp_path: Path) -> None:

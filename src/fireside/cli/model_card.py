@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from fireside.cli.languages import _, wanted
-from fireside.language_names import name_of
+from fireside.language_names import language_of, name_of
 
 if TYPE_CHECKING:
     from fireside.cards import ModelCard
@@ -54,7 +54,7 @@ def _abilities(card: ModelCard) -> Fields:
 
 def _languages(card: ModelCard) -> str:
     chinese = wanted(os.environ) == "zh"
-    return ", ".join(name_of(tag, chinese=chinese) for tag in card.languages)
+    return ", ".join(name_of(language_of(said) or said, chinese=chinese) for said in card.languages)
 
 
 def _purpose(card: ModelCard) -> str:

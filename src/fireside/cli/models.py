@@ -60,7 +60,7 @@ def list_models(json: bool) -> None:
             card.reference,
             card.name,
             size(card.size_bytes) if card.weights else "",
-            card.licence or "?",
+            card.licence or ("?" if card.weights else ""),
             _state(card),
         )
         for card in cards

@@ -49,8 +49,9 @@ async def _listed(connection: Connection, remote: RemoteSettings, name: str) -> 
         return unlisted(name, remote)
     found = next((model for model in models if model.name == name), None)
     if found is None:
-        has = ", ".join(model.name for model in models[:10]) or "none"
-        raise RemoteRefused(f"{connection.name} has no model {name!r} (any more)", hint=f"it has: {has}")
+        has = ", ".join(f"remote:{connection.name}/{model.name}" for model in models[:10]) or "none"
+        what = f"{connection.name} has no model {name!r} (any more)" if name else "which of its models?"
+        raise RemoteRefused(what, hint=f"it has {has}")
     return found
 
 

@@ -1,7 +1,7 @@
 """The source `remote:`: models that other servers have. Nothing is fetched; what is said goes there.
 
 What they have is asked in the background and known for a minute, so that no listing waits for a server that
-is gone.
+is gone. One that is gone is asked again within seconds.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from fireside.remotes.listing import RemoteModel, unlisted
 from fireside.settings import RemoteSettings
 
 KNOWN_S = 60.0
+FAULT_S = 5.0
+"""for which one that can't be reached isn't asked again: it may be back soon"""
 LISTING_WAIT_S = 0.5
 """for news of a server that is known already; it is asked on, in the background"""
 FIRST_WAIT_S = 2.0
@@ -77,7 +79,7 @@ class _Known:
             if asked.problem and self._last:  # what it had is listed still
                 asked = msgspec.structs.replace(asked, models=self._last.models)
             self._last = asked
-            self._until = self._clock() + KNOWN_S
+            self._until = self._clock() + (FAULT_S if asked.problem else KNOWN_S)
             self._asking = None
 
 
@@ -129,8 +131,8 @@ class RemoteSource:
             )
         known = self._known[remote_name]
         asked = known.get(0)
-        if not asked.models:
-            asked = known.get(_patience(CARD_WAIT_S))
+        if asked.problem:
+            asked = known.get(_patience(LISTING_WAIT_S if asked.models else CARD_WAIT_S))
         models = asked.models or self._named(remote_name)
         if not wanted and (len(models) == 1 or (asked.problem and not models)):
             return self._card(remote_name, (*models, RemoteModel(""))[0], asked.problem)
