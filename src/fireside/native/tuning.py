@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fireside.builds import Built, Step
-from fireside.engines import built, machine
+from fireside.engines import built, machine, processor
 from fireside.engines.protocol import ModelFile
 from fireside.errors import ModelNotFound
 from fireside.model_files import ModelFiles
@@ -51,7 +51,7 @@ async def build_engine(home: Home, settings: Settings, tell: Tell) -> Built:
         path=str(server),
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
-        processor=machine.processor(),
+        processor=processor.identity(),
         source=f"{source.PROJECT} {source.VERSION}",
         compiler=tools.compiler,
         compared=compared,
