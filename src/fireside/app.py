@@ -17,7 +17,7 @@ from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
 from fireside.engines import machine
-from fireside.engines.built import BuiltFirst, built_keys
+from fireside.engines.built import BuiltFirst, built_keys, chosen
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
 from fireside.engines.registry import starter
@@ -80,7 +80,14 @@ class App:
         self.files = ModelFiles(self.library, settings)
         self.speeds = Speeds(home.speeds_file)
         self.fitting = Fitting(
-            home.machine_file, settings, library, self.files, engines, self.speeds, starter()
+            home.machine_file,
+            settings,
+            library,
+            self.files,
+            engines,
+            self.speeds,
+            BuiltFirst(starter(), home.engines),
+            lambda: chosen(settings, home.engines),
         )
         self.finder = finder(library, os.environ, self.fitting.predictor)
         self.forecast = Forecast(engines, snapshots, self.speeds, built_keys(settings, home.engines))

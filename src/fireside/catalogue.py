@@ -77,12 +77,23 @@ class Catalogue:
 
     async def remove(self, reference: str) -> None:
         """Remove an installed model's file, or a name; Conflict while an engine has it loaded and in use."""
-        card = await asyncio.to_thread(self._library.card, reference)
-        if any(status.users for status in self._engines.statuses() if status.model == card.reference):
+        loaded_as = await asyncio.to_thread(self._loaded_with, reference)
+        if any(status.users for status in self._engines.statuses() if status.model in loaded_as):
             raise Conflict(f"{reference} is answering somebody", hint="try again when it has ended")
         await asyncio.to_thread(self._library.remove, reference)
-        if card.loaded_as is None:
-            self._engines.keep(card.reference, 0.0)
+        for one in loaded_as:
+            self._engines.keep(one, 0.0)
+
+    def _loaded_with(self, reference: str) -> tuple[str, ...]:
+        """Return the references under which engines may have what goes with a model, or with a name alone."""
+        try:
+            card = self._library.card(reference)
+        except ModelDamaged:  # no engine has it, and it may go
+            return ()
+        if card.loaded_as is not None:
+            return ()
+        made = (one for one in self._library.made.cards() if one.alias_of == card.reference)
+        return (card.reference, *(one.reference for one in made if one.loaded_as is None))
 
     def ready_to_answer(self, defaults: Defaults, message: Message) -> Defaults:
         """Return `defaults` with the model's canonical reference and what its makers recommend under them.

@@ -21,6 +21,7 @@ from fireside.engines import processor
 from fireside.engines.fit import need_with_torch
 from fireside.engines.graphics import graphics_bytes
 from fireside.engines.leases import Engines
+from fireside.engines.llamacpp_builds import build_today
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import StartEngine
 from fireside.errors import FiresideError, NotEnoughMemory, NotTrusted, TooBusy
@@ -73,7 +74,10 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class Fitting:
-    """Predicts. What was measured lies in the small file at `path`."""
+    """Predicts. What was measured lies in the small file at `path`.
+
+    `start` starts the engine that conversations have, and `today` returns the settings that name it.
+    """
 
     def __init__(
         self,
@@ -84,6 +88,7 @@ class Fitting:
         engines: Engines,
         speeds: Speeds,
         start: StartEngine,
+        today: Callable[[], Settings],
     ) -> None:
         self._path = path
         self._settings = settings
@@ -92,6 +97,7 @@ class Fitting:
         self._engines = engines
         self._speeds = speeds
         self._start = start
+        self._today = today
         self._known: Remembered | None = None
         self._waiting: asyncio.Task[None] | None = None
         self._one = asyncio.Lock()
@@ -159,7 +165,7 @@ class Fitting:
             file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
             if file is not None and file.engine == "llamacpp":
                 await self._time(file)
-        return Remembered(await asyncio.to_thread(key_of_machine, self._settings), found, was_busy)
+        return Remembered(await asyncio.to_thread(self._key), found, was_busy)
 
     async def _time(self, file: ModelFile) -> None:
         engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
@@ -217,11 +223,14 @@ class Fitting:
         """Return whether nothing is left to be measured. It may ask a driver, which takes its time."""
         return self.is_measured and not self.was_busy
 
+    def _key(self) -> str:
+        return key_of_machine(self._today())
+
     def _measured(self) -> Machine | None:
         if self._known is None:
             with contextlib.suppress(OSError, msgspec.MsgspecError):
                 remembered = msgspec.json.decode(self._path.read_bytes(), type=Remembered)
-                if remembered.key == key_of_machine(self._settings):
+                if remembered.key == self._key():
                     self._known = remembered
         return self._known.machine if self._known else None
 
@@ -354,10 +363,10 @@ def _mean(ratios: Sequence[tuple[float, float]]) -> Rate:
 
 
 def key_of_machine(settings: Settings) -> str:
-    """Return what the speed of this machine depends on."""
+    """Return what the speed of this machine depends on, with the engine that the settings name."""
     try:
-        build = importlib.metadata.version("xllamacpp")
+        build = build_today(settings)
     except importlib.metadata.PackageNotFoundError:
         build = ""
     threads = f"{settings.threads}/{settings.prompt_threads}/{this_machine.usable_cores()} threads"
-    return f"{FORMULA} · {processor.name()} · {threads} · xllamacpp {build} · {_graphics_bytes()}"
+    return f"{FORMULA} · {processor.name()} · {threads} · {build} · {_graphics_bytes()}"

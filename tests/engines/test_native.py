@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from fireside.builds import Built, Compared
-from fireside.engines import built, machine
+from fireside.engines import built, machine, processor
 from fireside.engines.built import BuiltFirst, chosen
 from fireside.engines.llamacpp import LlamaCppEngine, key_today
 from fireside.engines.protocol import Ended, Engine, ModelFile, Piece
@@ -77,7 +77,7 @@ def note(folder: Path, server: Path, **changes: object) -> Built:
         path=str(server),
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
-        processor=machine.processor(),
+        processor=processor.identity(),
         source="llama-cpp-python 1",
         compiler="cc",
         compared=Compared("file:m", 2.0, 1.5, 0.001),

@@ -137,3 +137,17 @@ async def test_what_pytorch_or_another_server_did_says_nothing_about_other_model
         app.speeds.replied(identity, tokens=40, seconds=400.0, before=492)
         kinds = set(app.fitting.machine().corrections)
         assert kinds == (set() if reference.endswith("falcon") else {"", "Q4_1"})
+
+
+async def test_another_engine_is_another_machine(app: App, tmp_path: Path) -> None:
+    """What `fireside tune` has built, or the settings name, has speeds of its own."""
+    app.home.machine_file.write_bytes(
+        msgspec.json.encode(Remembered(key_of_machine(app.settings), usual_machine(2, None)))
+    )
+    assert app.fitting.is_measured
+    program = tmp_path / "llama-server"
+    program.write_bytes(b"#!/bin/sh\n")
+    settings = msgspec.structs.replace(app.settings, llama_server=str(program))
+    again = App.open(settings, app.home, Engines(ScriptedStart(), settings))
+    assert not again.fitting.is_measured
+    await again.aclose()

@@ -19,13 +19,14 @@ import pytest
 
 from fireside.builds import Built, Prebuilt, Step
 from fireside.engines import built
-from fireside.errors import DownloadFailed, EngineUnavailable
+from fireside.errors import DownloadFailed, EngineUnavailable, ModelNotFound
 from fireside.native import build as building
 from fireside.native import source
 from fireside.native.toolchain import Toolchain, find_toolchain
-from fireside.native.tuning import build_engine, remove_engine
+from fireside.native.tuning import build_engine, model_to_compare, remove_engine
 from fireside.settings import Home, Settings
 from index_server import Index, index_server
+from made_folder import write_folder
 
 CMAKE = """
 cmake_minimum_required(VERSION 3.14)
@@ -204,3 +205,13 @@ async def test_the_real_engine_is_built_compared_and_used(smollm2: Path, tmp_pat
     assert built.read(home.engines) == found
     tools = await find_toolchain(home.engines / "tools", os.environ)
     assert tools.compiler == found.compiler
+
+
+def test_a_build_is_compared_with_a_model_that_llamacpp_runs(tmp_path: Path, smollm2: Path) -> None:
+    home = Home(tmp_path, tmp_path)
+    home.aliases.mkdir()
+    (home.aliases / "poet.toml").write_text(f'model = "file:{smollm2}"')
+    assert model_to_compare(home, Settings(model="poet")).path == smollm2
+    for other in ("remote:office/x", f"file:{write_folder(tmp_path / 'falcon')}"):
+        with pytest.raises(ModelNotFound, match="that llama"):
+            model_to_compare(home, Settings(model=other))

@@ -11,6 +11,7 @@ import msgspec
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem_of, said, well
 from fireside.doctor.models import library_of
+from fireside.engines.built import chosen
 from fireside.engines.fit import memory_allows
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
@@ -51,7 +52,7 @@ def _tried_where_there_is_room(file: ModelFile, who: Examined) -> Iterator[Findi
 
 
 async def _tried(file: ModelFile, who: Examined) -> list[Finding]:
-    settings = msgspec.structs.replace(who.settings, slots=1)
+    settings = msgspec.structs.replace(chosen(who.settings, who.home.engines), slots=1)
     engine = await starter()(file, settings, None)
     try:
         times = await timed(engine, TRIED_TOKENS, TRIED_TOKENS)

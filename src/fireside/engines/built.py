@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.builds import Built
-from fireside.engines import machine
+from fireside.engines import processor
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine, state_keys
 from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable, ModelDamaged
@@ -29,7 +29,7 @@ def usable(built: Built) -> bool:
     except OSError:
         return False
     same = (status.st_size, status.st_mtime_ns) == (built.size_bytes, built.mtime_ns)
-    return same and built.failed is None and built.processor == machine.processor()
+    return same and built.failed is None and built.processor == processor.identity()
 
 
 def read(folder: Path) -> Built | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fireside.engines import machine
+from fireside.engines import machine, processor
 from fireside.engines.llamacpp_child import CPU_BATCH
 from fireside.engines.protocol import ModelFile
 from fireside.errors import NotEnoughMemory
@@ -39,7 +39,7 @@ def need_with_torch(size_bytes: int | None, cache_slot_bytes: int) -> Need | Non
     """
     if not size_bytes:
         return None
-    widths = 1 if machine.multiplies_bfloat16() else 2
+    widths = 1 if processor.multiplies_bfloat16() else 2
     return Need(weights=size_bytes * widths, context=cache_slot_bytes * widths, rest=TORCH_BYTES)
 
 

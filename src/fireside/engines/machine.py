@@ -6,7 +6,6 @@ Where a system doesn't tell, the answer is None or the plain default, never an e
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import platform
 import shutil
@@ -65,18 +64,6 @@ def _cpu_quota(root: Path) -> float | None:
     return int(granted) / int(period)
 
 
-def processor() -> str:
-    """Return what tells this processor from those that can't run what was compiled for it."""
-    told: dict[str, str] = {}
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            name, _, value = line.partition(":")
-            told.setdefault(name.strip(), value.strip())
-    model = told.get("model name") or platform.processor() or platform.machine()
-    abilities = told.get("flags") or told.get("Features") or ""
-    return f"{model} {hashlib.sha256(abilities.encode()).hexdigest()[:12]}"
-
-
 def graphics_device() -> str | None:
     """Return the name of the kind of graphics processor that this machine seems to have."""
     if Path("/dev/nvidia0").exists() or shutil.which("nvidia-smi"):
@@ -86,15 +73,6 @@ def graphics_device() -> str | None:
     if sys.platform == "darwin" and platform.machine() == "arm64":
         return "Apple"
     return None
-
-
-def multiplies_bfloat16() -> bool:
-    """Return whether this processor has instructions for bfloat16 (AVX512-BF16, AMX, or Arm's)."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split()
-    except OSError:
-        return False
-    return any(flag in flags for flag in ("avx512_bf16", "amx_bf16", "bf16"))
 
 
 def resident_bytes(pid: int) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 from pathlib import Path
 
@@ -29,9 +30,23 @@ def name() -> str:
 
 def abilities() -> tuple[str, ...] | None:
     """Return those of `ABILITIES` that it has; None where the system doesn't tell."""
-    told = _told()
-    flags = told.get("flags") or told.get("Features")
+    flags = _flags()
     return None if flags is None else tuple(one for one in ABILITIES if one in flags.split())
+
+
+def multiplies_bfloat16() -> bool:
+    """Return whether it has instructions for bfloat16 (AVX512-BF16, AMX, or Arm's)."""
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint((_flags() or "").split())
+
+
+def identity() -> str:
+    """Return what tells this processor from those that can't run what was compiled for it."""
+    return f"{name()} {hashlib.sha256((_flags() or '').encode()).hexdigest()[:12]}"
+
+
+def _flags() -> str | None:
+    told = _told()
+    return told.get("flags") or told.get("Features")
 
 
 def _told() -> dict[str, str]:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fireside.engines import machine
+from fireside.engines import processor
 from fireside.engines.transformers_task import Task
 from fireside.model_code import code_in, named_in
 
@@ -109,7 +109,7 @@ def _dtype(task: Task, torch: Any) -> Any:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
     if torch.backends.mps.is_available():
         return torch.bfloat16
-    return torch.bfloat16 if machine.multiplies_bfloat16() else torch.float32
+    return torch.bfloat16 if processor.multiplies_bfloat16() else torch.float32
 
 
 def _quantization(task: Task, torch: Any) -> Any:

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fireside.builds import Built, Step
-from fireside.engines import built, machine
+from fireside.engines import built, machine, processor
 from fireside.engines.protocol import ModelFile
 from fireside.errors import ModelNotFound
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.models.references import place_of
 from fireside.native import source
 from fireside.native.build import build
 from fireside.native.compare import compare, is_better
 from fireside.native.toolchain import find_toolchain
-from fireside.settings import Home, Settings
+from fireside.settings import FIRST_MODEL, Home, Settings
 
 SLOWER = "it is not faster than the prebuilt engine here"
 Tell = Callable[[Step], None]
@@ -28,7 +29,7 @@ async def build_engine(home: Home, settings: Settings, tell: Tell) -> Built:
 
     ModelNotFound where no model is here to compare with; the other errors are those of the steps.
     """
-    model = _model(home, settings)
+    model = model_to_compare(home, settings)
     folder = home.engines
     tell(Step("source"))
     code = await source.fetch_source(folder, os.environ, lambda done, all_: tell(Step("source", done, all_)))
@@ -51,7 +52,7 @@ async def build_engine(home: Home, settings: Settings, tell: Tell) -> Built:
         path=str(server),
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
-        processor=machine.processor(),
+        processor=processor.identity(),
         source=f"{source.PROJECT} {source.VERSION}",
         compiler=tools.compiler,
         compared=compared,
@@ -68,14 +69,18 @@ def remove_engine(home: Home) -> bool:
     return there
 
 
-def _model(home: Home, settings: Settings) -> ModelFile:
-    file = ModelFiles(Library(home.models, os.environ), settings).at_hand(settings.model)
-    if file is None:
-        raise ModelNotFound(
-            f"{settings.model} isn't here yet, and a build is compared with a model",
-            hint=f"fetch it first: fireside models pull {settings.model}",
-        )
-    return file
+def model_to_compare(home: Home, settings: Settings) -> ModelFile:
+    """Return a model that is here and that llama.cpp runs: the default one, or else the first."""
+    library = Library(home.models, os.environ, aliases=home.aliases)
+    files = ModelFiles(library, settings)
+    for reference in (library.meant(settings.model), FIRST_MODEL):
+        file = files.at_hand(reference) if place_of(reference) == "here" else None
+        if file is not None and file.engine == "llamacpp":
+            return file
+    raise ModelNotFound(
+        "no model that llama.cpp runs is here yet, and a build is compared with one",
+        hint=f"fetch one first: fireside models pull {FIRST_MODEL}",
+    )
 
 
 def _settle(programs: Path, folder: Path) -> Path:
