@@ -13,7 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -44,7 +44,7 @@ def vllm_server(python: str, weights: Path, folder: Path) -> Iterator[str]:
     arguments += ["--max-model-len", CONTEXT_LENGTH, "--enforce-eager", "--enable-prompt-tokens-details"]
     child = subprocess.Popen(
         [python, "-m", "vllm.entrypoints.openai.api_server", *map(str, arguments)],
-        env=os.environ | {"VLLM_CPU_KVCACHE_SPACE": "2", "HF_HUB_OFFLINE": "1"},
+        env=os.environ | {"VLLM_TARGET_DEVICE": "cpu", "VLLM_CPU_KVCACHE_SPACE": "2", "HF_HUB_OFFLINE": "1"},
         start_new_session=True,
     )
     url = f"http://127.0.0.1:{port}"
@@ -52,7 +52,8 @@ def vllm_server(python: str, weights: Path, folder: Path) -> Iterator[str]:
         _wait_for(url, child)
         yield url
     finally:
-        os.killpg(child.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
         try:
             child.wait(30)
         except subprocess.TimeoutExpired:

@@ -36,10 +36,12 @@ async def test_it_is_found_out_and_answers(vllm: str) -> None:
         info = engine.info
         steps = await answered(engine, prompt_of(QUESTION))
     assert (info.build, info.context_length) == ("vllm", CONTEXT_LENGTH)
-    assert "Paris" in text_in(steps)
-    messages = [{"role": "user", "content": QUESTION}]
-    direct = httpx.post(f"{vllm}/tokenize", json={"model": "small", "messages": messages}, trust_env=False)
-    assert end_of(steps).prompt_tokens == direct.json()["count"]
+    asked = {"model": "small", "messages": [{"role": "user", "content": QUESTION}]}
+    greedy = asked | {"temperature": 0, "max_tokens": 16}
+    direct = httpx.post(f"{vllm}/v1/chat/completions", json=greedy, trust_env=False, timeout=60).json()
+    assert text_in(steps) == direct["choices"][0]["message"]["content"] != ""
+    counted = httpx.post(f"{vllm}/tokenize", json=asked, trust_env=False).json()
+    assert end_of(steps).prompt_tokens == counted["count"]
 
 
 async def test_an_answer_that_has_begun_and_a_transcript_go_on(vllm: str) -> None:
