@@ -19,7 +19,7 @@ from fireside.framing import Framing, Ids, Laid, Layout, layout_of
 from fireside.memories import Digest
 from fireside.messages import ReasoningPart, Receipt, Role
 from fireside.past import History, Past, read_past
-from fireside.pictures import decoded
+from fireside.pictures import harmless
 from fireside.recalling import with_recall
 from fireside.tidy import THINK_BEGIN, control_tokens
 from fireside.window import Budget, Given, make_receipt
@@ -237,7 +237,7 @@ class _Work:
             eyes = eyes_of(self.framing.engine)
             if eyes:
                 try:
-                    ids += await eyes.look(await asyncio.to_thread(decoded, part.data))
+                    ids += await eyes.look(await asyncio.to_thread(harmless, part.data))
                 except BadPicture:
                     if is_question:  # later on it is only in the way
                         raise

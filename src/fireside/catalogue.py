@@ -22,7 +22,7 @@ from fireside.errors import (
 )
 from fireside.messages import Defaults, Message, PromptFormat
 from fireside.models.library import Library
-from fireside.pictures import MOST_PICTURES, check_unpacked, decoded
+from fireside.pictures import MOST_PICTURES, harmless
 from fireside.settings import Settings
 
 
@@ -126,7 +126,7 @@ def check_pictures(card: ModelCard, message: Message) -> None:
             f"{len(pictures)} pictures; {MOST_PICTURES} is the most", hint="send fewer", param="parts"
         )
     for part in pictures:
-        check_unpacked(decoded(part.data, part.name), part.name)
+        harmless(part.data, part.name)
 
 
 def check_sees(card: ModelCard) -> None:

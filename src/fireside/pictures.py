@@ -82,6 +82,13 @@ def decoded(text: str, field: str = "picture") -> Picture:
         raise BadPicture(f"{field}: not base64: {error}", hint=HINT, param=field) from error
 
 
+def harmless(text: str, field: str = "picture") -> Picture:
+    """Do what `decoded` does, and what `check_unpacked` does: in a thread, before an engine is given it."""
+    picture = decoded(text, field)
+    check_unpacked(picture, field)
+    return picture
+
+
 def from_url(url: str, field: str) -> Picture:
     """Return the picture of a `data:` URL. No other address is ever asked: nothing is fetched for a model."""
     scheme, comma, text = url.partition(",")

@@ -188,6 +188,26 @@ def test_a_small_picture_that_unpacks_to_gigabytes_reaches_no_engine(served: Ser
     assert large.status_code == 200, large.text
 
 
+def conversations(served: Served) -> set[str]:
+    return {one["id"] for one in served.get("/conversations")["conversations"]}
+
+
+def test_a_picture_of_an_imported_conversation_is_looked_into_too(served: Served) -> None:
+    asked = {}
+    for name, picture in {"sound": png(RED), "bomb": png(more=200_000_000)}.items():
+        conversation = served.new_conversation()
+        show(served, conversation, png(RED))
+        address = f"/fireside/v1/conversations/{conversation}"
+        document = served.http.get(f"{address}/export").text.replace(text64(png(RED)), text64(picture))
+        assert served.http.delete(f"{address}?forever=true", headers=served.owner).status_code == 204
+        before = conversations(served)
+        assert "imported" in served.http.post("/fireside/v1/import", content=document).text
+        (copy,) = conversations(served) - before
+        record = show(served, copy, text="And what else?")
+        asked[name] = record["usage"]["prompt_tokens"]
+    assert asked["bomb"] <= asked["sound"] - TOKENS
+
+
 def test_no_address_is_ever_asked(served: Served) -> None:
     with socket.create_server(("127.0.0.1", 0)) as trap:
         trap.settimeout(0.3)
