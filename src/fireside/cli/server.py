@@ -99,6 +99,7 @@ def _print_status(found: ServerStatus) -> None:
     from fireside.cli.whereabouts import elsewhere
 
     whose = _("started by a command") if found.started_by == "command" else _("started by `fireside serve`")
+    default_place = elsewhere(found.default_alias_of or found.default_model)
     counts = [
         _n("{count} conversation", "{count} conversations", found.conversations),
         _n("{count} message", "{count} messages", found.messages),
@@ -115,7 +116,7 @@ def _print_status(found: ServerStatus) -> None:
             (_("server"), f"Fireside {found.version}, {whose}, " + _("process {pid}", pid=found.pid)),
             (_("up for"), _duration(found.uptime_s)),
             (_("memory"), memory),
-            (_("model"), " · ".join(filter(None, (found.default_model, elsewhere(found.default_model))))),
+            (_("model"), " · ".join(filter(None, (found.default_model, default_place)))),
             (_("kept"), ", ".join(count for count in counts if count)),
             (_("folder"), found.home),
             (_("database"), f"{found.database} ({size(found.database_bytes)})"),

@@ -129,4 +129,5 @@ def status_of(app: App, runtime: Runtime, uptime_s: float) -> ServerStatus:
         running_replies=app.replies.count,
         open_at=runtime.open_at,
         queued=app.engines.queued,
+        default_alias_of=app.catalogue.default_alias_of(),
     )
