@@ -31,6 +31,9 @@ export const deviceOf = (status: ServerStatus | null, reference: string): string
 export const cardOf = (models: readonly ModelCard[], reference: string | null): ModelCard | undefined =>
   models.find((card) => (reference === null ? card.is_default : card.reference === reference));
 
+/** Whether a model is Fireside's to remove: it was fetched, or is a name. Other programs' and servers' are not. */
+export const isRemovable = (reference: string): boolean => /^(pypi|hf|https|alias):/.test(reference);
+
 /** Return the page of the model's makers, where a reference tells it. */
 export function sourceUrl(reference: string): string | null {
   const [source = "", name = ""] = [reference.slice(0, reference.indexOf(":")), reference.slice(reference.indexOf(":") + 1)];

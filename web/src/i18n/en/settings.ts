@@ -59,7 +59,7 @@ export const settings = {
   "models.template.unknown": "known once it is here",
   "models.speed": "How it runs here",
   "models.speed.measured": "about {n} words a second, measured in this chat",
-  "models.speed.unmeasured": "not measured yet; needs about {size} of memory",
+  "models.speed.unmeasured": "known after the first answer; its file takes {size}",
   "models.device.gpu": "on the graphics processor",
   "models.device.cpu": "on the processor",
   "models.sha": "SHA-256",

@@ -62,7 +62,7 @@ export const settings: Same<typeof en> = {
   "models.template.unknown": "下载后才知道",
   "models.speed": "在本机的表现",
   "models.speed.measured": "每秒约 {n} 个单词，在此对话中测得",
-  "models.speed.unmeasured": "尚未测量；约需 {size} 内存",
+  "models.speed.unmeasured": "首次回答后可知；文件占 {size}",
   "models.device.gpu": "在显卡上",
   "models.device.cpu": "在处理器上",
   "models.sha": "SHA-256",
