@@ -11,10 +11,10 @@ from typing import Any
 import msgspec
 
 from fireside.engines.protocol import Ended
+from fireside.engines.thoughts import BEGIN, END
 from fireside.errors import EngineError, RemoteRefused
 from fireside.remotes.faults import words_in
 
-THINK_BEGIN, THINK_END = "<think>", "</think>"
 _ENDS = {
     "length": "length",
     "max_tokens": "length",
@@ -150,10 +150,10 @@ class Answer:
         thought = delta.reasoning_content or delta.reasoning or ""
         text = delta.content or choice.text or ""
         if thought and not self._thinking:
-            thought = THINK_BEGIN + thought
+            thought = BEGIN + thought
             self._thinking = True
         if text and self._thinking:
-            text = THINK_END + text
+            text = END + text
             self._thinking = False
         return thought + text
 

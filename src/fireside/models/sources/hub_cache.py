@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from fireside.models.elsewhere import Kept, OtherProgram, is_inside, weights_under
+from fireside.models.folder import SNAPSHOT_OF
 from fireside.models.foreign import real
 from fireside.models.stored_names import hub_parts
 
-PREFIX = "models--"
 MAX_COMMIT_BYTES = 64
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -32,13 +32,13 @@ class HubCache(OtherProgram):
         return (named or home / "hub",)
 
     def kept_in(self, root: Path) -> Iterator[Kept]:
-        for repository in sorted(root.glob(f"{PREFIX}*")):
-            name = repository.name.removeprefix(PREFIX).replace("--", "/")
+        for repository in sorted(root.glob(f"{SNAPSHOT_OF}*")):
+            name = repository.name.removeprefix(SNAPSHOT_OF).replace("--", "/")
             yield from self._in_repository(root, repository, name)
 
     def kept_at(self, root: Path, name: str) -> Kept | None:
         repository, _file = hub_parts(name)
-        folder = root / (PREFIX + repository.replace("/", "--"))
+        folder = root / (SNAPSHOT_OF + repository.replace("/", "--"))
         every = self._in_repository(root, folder, repository)
         return next((kept for kept in every if kept.name == name), None)
 
