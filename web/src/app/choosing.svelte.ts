@@ -73,6 +73,9 @@ export function choose(given: Answering): Promise<unknown> {
   return earlier;
 }
 
+/** Resolves once the server knows what was chosen so far: what is asked next is answered that way. */
+export const chosen = (): Promise<unknown> => earlier;
+
 async function changed(id: string, given: Answering): Promise<void> {
   const open = store.state.open?.conversation;
   const now = open?.id === id ? open.defaults : (await api.tree(id)).conversation.defaults;

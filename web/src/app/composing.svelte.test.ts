@@ -1,13 +1,16 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
+import { api } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { Conversation } from "../api/types";
 import { ask, begin } from "./answering";
+import { choose } from "./choosing.svelte";
 import { composing, NEW, TEMPORARY } from "./composing.svelte";
 import { drafts } from "./preferences.svelte";
 import { store } from "./store.svelte";
 
 vi.mock("./answering", () => ({ ask: vi.fn(), begin: vi.fn() }));
+vi.mock("../api/client", () => ({ api: { change: vi.fn() } }));
 
 const BEGINNING = { defaults: {}, temporary: false };
 const FILE = { name: "a.txt", text: "words" };
@@ -51,6 +54,21 @@ describe("what is written", () => {
     await sent;
     expect(ask).toHaveBeenCalledWith({ text: "hello", files: [] }, BEGINNING);
     expect(drafts.read(at.id)).toBe("");
+  });
+
+  it("waits until the server knows what was chosen for it", async () => {
+    const at = opened({ defaults: { sampling: {} } } as Partial<Conversation>);
+    composing.show(at);
+    let changed = (_: Conversation): void => undefined;
+    vi.mocked(api.change).mockReturnValue(new Promise((done) => (changed = done)));
+    void choose({ system: "Be brief." });
+    composing.text = "hello";
+    const sent = composing.send(BEGINNING);
+    await Promise.resolve();
+    expect(ask).not.toHaveBeenCalled();
+    changed({ id: at.id, title: "" } as Conversation);
+    await sent;
+    expect(ask).toHaveBeenCalledOnce();
   });
 
   it("comes back before what was written since, where it could not be sent", async () => {

@@ -4,7 +4,7 @@ import { MediaQuery } from "svelte/reactivity";
 
 import type { Attachment } from "../api/types";
 import { ask, begin, type Beginning } from "./answering";
-import { begun } from "./choosing.svelte";
+import { begun, chosen } from "./choosing.svelte";
 import { rejoined } from "./composing";
 import { drafts } from "./preferences.svelte";
 import { attempt, store } from "./store.svelte";
@@ -95,6 +95,7 @@ export const composing = {
         await begin(beginning);
         begun();
       }
+      await chosen();
       return await ask({ text: sent.text, files: sent.files }, beginning);
     });
     sending = null;
