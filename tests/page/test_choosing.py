@@ -112,6 +112,7 @@ def test_enter_makes_a_line_where_one_wants_that(served: Served, visit: Visiting
     box(page).press("Enter")
     box(page).press_sequentially("two")
     expect(box(page)).to_have_value("one\ntwo")
+    expect(page.get_by_role("button", name="Send")).to_be_enabled()  # the chat is open, not only its address
     box(page).press("Control+Enter")
     answered(page)
     assert kept(served, page)[0]["parts"][0]["text"] == "one\ntwo"
