@@ -42,7 +42,7 @@ from fireside.models.gguf import read_header
 from fireside.models.inspection import read_facts
 from fireside.models.library import Library
 from fireside.predictions import READ_TOKENS, WORDS_PER_TOKEN, Fit, Prediction, in_words
-from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, fastest, probe
+from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, probe, usual
 from fireside.settings import Settings
 from fireside.warmth import Held, Speed, Speeds, write_private
 
@@ -170,8 +170,8 @@ class Fitting:
     async def _time(self, file: ModelFile) -> None:
         engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
         try:
-            await fastest(engine, 8)
-            times = await fastest(engine, PROMPT_TOKENS)
+            await usual(engine, 8)
+            times = await usual(engine, PROMPT_TOKENS)
             self._speeds.measured(
                 file.identity,
                 unread=PROMPT_TOKENS,

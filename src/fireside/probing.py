@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import statistics
 import sys
 import tempfile
 import threading
@@ -39,7 +40,7 @@ REPLY_TOKENS = 16
 UNLIMITED = 1e15
 """A graphics processor's memory is in its specimens' times already."""
 TRIES = 4
-"""of each, of which the fastest counts: what else the machine does only ever adds"""
+"""of each, of which the middle one counts: a person has usual moments, not the best ones"""
 TRYING_S = 1.0
 """for them; one is made in any case"""
 FETCHED_BYTES = 128 * 2**20
@@ -119,7 +120,7 @@ class _Bench:
             if engine.info.pid is not None:
                 give_way(engine.info.pid)
             await timed(engine, 8, 1)
-            return [await fastest(engine, length) for length in lengths]
+            return [await usual(engine, length) for length in lengths]
         finally:
             await engine.aclose()
 
@@ -152,13 +153,15 @@ def _taken_apart(thin: Sequence[Times], fat: dict[str, Times], cores: int) -> Ma
     )
 
 
-async def fastest(engine: Engine, prompt_tokens: int) -> Times:
-    """Return the fastest of a few tries."""
+async def usual(engine: Engine, prompt_tokens: int) -> Times:
+    """Return the middle of a few tries."""
     began = time.monotonic()
     tries = [await timed(engine, prompt_tokens, REPLY_TOKENS)]
     while len(tries) < TRIES and time.monotonic() - began < TRYING_S:
         tries.append(await timed(engine, prompt_tokens, REPLY_TOKENS))
-    return Times(min(one.reading for one in tries), min(one.writing for one in tries))
+    return Times(
+        statistics.median(one.reading for one in tries), statistics.median(one.writing for one in tries)
+    )
 
 
 async def timed(engine: Engine, prompt_tokens: int, reply_tokens: int) -> Times:
