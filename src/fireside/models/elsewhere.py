@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -46,7 +47,7 @@ class Kept(msgspec.Struct, frozen=True):
     """parts that its program uses with it and Fireside doesn't"""
 
 
-class OtherProgram:
+class OtherProgram(ABC):
     """A program that has models here. A new one says where they lie and what they are called.
 
     As a source it fetches nothing and removes nothing.
@@ -60,17 +61,17 @@ class OtherProgram:
 
     # -- what each program says
 
+    @abstractmethod
     def roots(self) -> tuple[Path, ...]:
         """Return the folders that its models may lie in; they needn't exist."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kept_in(self, root: Path) -> Iterator[Kept]:
         """Return what lies in one of its folders, unopened."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kept_at(self, root: Path, name: str) -> Kept | None:
         """Return the model called so in one of its folders, without looking at the others."""
-        raise NotImplementedError
 
     def removal(self, name: str) -> str:
         """Return how its own program deletes a model."""
