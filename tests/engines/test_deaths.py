@@ -235,7 +235,7 @@ async def test_a_cancelled_load_leaves_no_process(model: ModelFile, settings: Se
         await loading
     path = str(model.path).encode()
     left = subprocess.run(
-        ["ps", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, check=False
+        ["ps", "-ww", "--ppid", str(os.getpid()), "-o", "args="], capture_output=True, check=False
     ).stdout
     assert b"llamacpp_child" not in left
     assert path not in left

@@ -102,7 +102,7 @@ async def test_its_process_is_the_server_itself_and_its_key_is_on_no_command_lin
     native: Engine, server: Path
 ) -> None:
     shown = subprocess.run(
-        ["ps", "-p", str(native.info.pid), "-o", "args="], capture_output=True, check=True, text=True
+        ["ps", "-ww", "-p", str(native.info.pid), "-o", "args="], capture_output=True, check=True, text=True
     ).stdout
     assert "llama_server_program.py" in shown
     assert "-key" not in shown
@@ -117,7 +117,7 @@ async def test_it_is_killed_with_its_name_told_and_leaves_nobody_behind(native: 
         await kill_at_first(native, signal.SIGKILL)
     assert native.crashed
     await native.aclose()
-    left = subprocess.run(["ps", "-eo", "args="], capture_output=True, check=True, text=True).stdout
+    left = subprocess.run(["ps", "-wweo", "args="], capture_output=True, check=True, text=True).stdout
     assert "fireside.engines.llamacpp_native" not in left
 
 

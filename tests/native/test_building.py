@@ -164,7 +164,7 @@ async def test_a_cancelled_build_leaves_no_compiler_behind(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    left = subprocess.run(["ps", "-eo", "args="], capture_output=True, check=True, text=True).stdout
+    left = subprocess.run(["ps", "-wweo", "args="], capture_output=True, check=True, text=True).stdout
     assert str(slow) not in left
 
 
