@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.engines.protocol import Held, ModelFile, Notice, Origin, Vault
-from fireside.engines.slots import WORTH_TOKENS, Slot, Slots, worth_restoring
+from fireside.engines.slots import WORTH_SAVING_TOKENS, WORTH_TOKENS, Slot, Slots, worth_restoring
 from fireside.errors import EngineCrashed, FiresideError
 from fireside.settings import Settings
 from fireside.token_ids import WIDTH, count, packed, shared
@@ -152,9 +152,9 @@ class SlotKeeper:
         if self._vault:
             async with self._placing:
                 # Looking costs a question to the engine: only where there is something to lose.
-                at_risk = any(slot.unsaved_tokens >= WORTH_TOKENS for slot in self._slots.free())
+                at_risk = any(slot.unsaved_tokens >= WORTH_SAVING_TOKENS for slot in self._slots.free())
                 for slot in await self._free() if at_risk else ():
-                    if slot.unsaved_tokens >= WORTH_TOKENS:
+                    if slot.unsaved_tokens >= WORTH_SAVING_TOKENS:
                         await self._save_slot(slot)
                 self._strangers += 1
         try:

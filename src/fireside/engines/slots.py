@@ -15,7 +15,10 @@ from fireside.engines.protocol import Held, Origin
 from fireside.token_ids import count, shared
 
 WORTH_TOKENS = 64
-"""From so many tokens on it is worth restoring a state, or saving one before it is overwritten."""
+"""From so many tokens on it is worth restoring a state, or keeping one that would be overwritten."""
+WORTH_SAVING_TOKENS = 16
+"""So many unsaved ones are saved before they are overwritten. A state is written whole, but a hundred
+megabytes take 50 ms, and reading these anew takes longer."""
 READ_PER_RESTORED = 64
 """Reading one token takes at least as long as restoring so many; measured 60 to 100 on a small model, and
 more on larger ones."""
@@ -120,7 +123,7 @@ class Slots:
 
     def worth_saving(self, slot: Slot, ids: bytes, origin: Origin | None) -> bool:
         """Return whether `slot` should be saved before a prompt of `ids` takes it."""
-        return slot.unsaved_tokens >= WORTH_TOKENS and self._lost(slot, ids, origin) > 0
+        return slot.unsaved_tokens >= WORTH_SAVING_TOKENS and self._lost(slot, ids, origin) > 0
 
     def _lost(self, slot: Slot, ids: bytes, origin: Origin | None) -> int:
         """Return how many tokens `slot` would lose that somebody may come back for."""

@@ -100,7 +100,10 @@ def _serve(task: Task, tell: Tell) -> None:
     _say("reading the weights")
     model = load_model(task)
     writer = Writer(model, texts, task.context_length)
-    listening = socket.create_server(("127.0.0.1", 0))
+    # Named, so that asyncio sends small answers at once (TCP_NODELAY): `create_server` names no protocol.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.bind(("127.0.0.1", 0))
+    listening.listen()
     app = application(Model(texts, writer), task.key)
     tell(_described(model, writer, texts, listening))
     asyncio.run(_listen(app, listening))
