@@ -46,7 +46,9 @@ export const composer = {
   "first.text": "Fireside answers with a model that runs on this machine. It is fetched once; after that no network is needed.",
   "first.missing": "{name} isn't on this machine",
   "first.missingText": "This chat uses a model that has to be fetched first.",
+  "first.broken": "{name} can't be used",
   "first.fetch": "Fetch it ({size})",
+  "first.again": "Fetch it again",
   "first.other": "Choose another model",
 
   "pull.fetching": "Fetching",

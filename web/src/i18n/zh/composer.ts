@@ -49,7 +49,9 @@ export const composer: Same<typeof en> = {
   "first.text": "Fireside 用运行在本机上的模型回答。模型只需下载一次，之后不再需要网络。",
   "first.missing": "本机没有 {name}",
   "first.missingText": "此对话使用的模型需要先下载。",
+  "first.broken": "{name} 无法使用",
   "first.fetch": "下载（{size}）",
+  "first.again": "重新下载",
   "first.other": "选择其他模型",
 
   "pull.fetching": "正在下载",
