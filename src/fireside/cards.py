@@ -229,6 +229,7 @@ class ServerStatus(msgspec.Struct, frozen=True):
     uptime_s: float
     home: str
     database: str
+    """a path, as `home` is; empty for who may only chat"""
     database_bytes: int
     resident_bytes: int | None
     default_model: str
