@@ -32,6 +32,10 @@ export const composer = {
   "refused.large": "A message and its files have at most {most} together. Attach a part of it.",
   "refused.unreadable": "It can't be read: it may be a folder, or have been moved.",
 
+  "unseen.other": "{name} doesn't see pictures.",
+  "unseen.none": "{name} doesn't see pictures. Choose a model that does, or remove the picture.",
+  "unseen.use": "Use {name}",
+
   "choice.model": "Model: {name}. Choose another one",
   "choice.noModel": "Choose a model",
   "choice.persona": "Persona: {name}. Choose another one",

@@ -35,6 +35,10 @@ export const composer: Same<typeof en> = {
   "refused.large": "一条消息连同附件最多 {most}。请只添加其中一部分。",
   "refused.unreadable": "无法读取：它可能是文件夹，或者已被移走。",
 
+  "unseen.other": "{name} 看不了图片。",
+  "unseen.none": "{name} 看不了图片。请选择能看图片的模型，或移除图片。",
+  "unseen.use": "使用 {name}",
+
   "choice.model": "模型：{name}。点按可更换",
   "choice.noModel": "选择模型",
   "choice.persona": "角色：{name}。点按可更换",
