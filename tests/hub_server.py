@@ -28,6 +28,8 @@ class Repo:
 
     files: dict[str, bytes]
     card: dict[str, Any] = field(default_factory=dict)
+    tags: list[str] = field(default_factory=list)
+    task: str | None = None
     gated: bool = False
     private: bool = False
     library: str | None = None
@@ -157,7 +159,8 @@ class HubHandler(_Handler):
             "gated": "auto" if repo.gated else False,
             "private": repo.private,
             "cardData": repo.card,
-            "tags": [],
+            "tags": repo.tags,
+            "pipeline_tag": repo.task,
             "library_name": repo.library,
         }
         return self.answer(200, json.dumps(info).encode(), {"Content-Type": "application/json"})

@@ -91,6 +91,7 @@ class ScriptedEngine:
         bos: tuple[int, ...] = (),
         notices: tuple[str, ...] = (),
         tells_cached: bool = True,
+        pid: int | None = None,
     ) -> None:
         model = model or a_model()
         self._replies = replies if callable(replies) else list(replies)
@@ -127,6 +128,7 @@ class ScriptedEngine:
             build="scripted",
             load_ms=1.0,
             notices=notices,
+            pid=pid,
         )
 
     @property

@@ -134,7 +134,8 @@ class StandIn:
 
     async def update_conversation(self, conversation_id: str, **changes: Any) -> Conversation:
         assert self.conversation
-        self.conversation = msgspec.structs.replace(self.conversation, **changes)
+        defaults = self.conversation.defaults.changed(changes.pop("choices", {}))
+        self.conversation = msgspec.structs.replace(self.conversation, **{"defaults": defaults} | changes)
         return self.conversation
 
     async def delete_conversation(self, conversation_id: str) -> None:

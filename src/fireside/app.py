@@ -89,7 +89,7 @@ class App:
             BuiltFirst(starter(), home.engines),
             lambda: chosen(settings, home.engines),
         )
-        self.finder = finder(library, os.environ, self.fitting.predictor)
+        self.finder = finder(library, os.environ, self.fitting.predictor, self.fitting.available_bytes)
         self.forecast = Forecast(engines, snapshots, self.speeds, built_keys(settings, home.engines))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
@@ -111,8 +111,9 @@ class App:
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
         engines = engines or Engines(BuiltFirst(starter(snapshots), home.engines), settings)
+        loaded = engines.statuses
         sources: dict[str, Source] = {
-            "hf": HubSource(home.models, os.environ, machine.available_bytes),
+            "hf": HubSource(home.models, os.environ, lambda: machine.obtainable_bytes(loaded())),
             "remote": RemoteSource(home.models, os.environ, settings.remotes),
         }
         library = library or Library(home.models, os.environ, sources, home.aliases)

@@ -61,7 +61,7 @@ class ModelCard(msgspec.Struct, frozen=True):
     needs_trust: bool = False
     """whether code that its folder brings would have to run, and nobody has allowed that yet"""
     problem: str | None = None
-    """why it can't be used just now: the server that has it can't be reached"""
+    """why it can't be used just now: its file is damaged or gone, or its server can't be reached"""
     languages: tuple[str, ...] = ()
     alias_of: str | None = None
     """the model that this is another name of, or that it was made of"""
@@ -229,6 +229,7 @@ class ServerStatus(msgspec.Struct, frozen=True):
     uptime_s: float
     home: str
     database: str
+    """a path, as `home` is; empty for who may only chat"""
     database_bytes: int
     resident_bytes: int | None
     default_model: str

@@ -5,24 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Protocol
 
 import msgspec
 
-from fireside.cards import EngineStatus, ModelCard
+from fireside.cards import EngineStatus, ModelCard, Purpose
 from fireside.errors import (
     BadPicture,
     BadReference,
     Conflict,
     FiresideError,
     ModelDamaged,
-    ModelNotFound,
     NoChat,
     NoTemplate,
     NoVision,
 )
 from fireside.messages import Defaults, Message, PromptFormat
 from fireside.models.library import Library
+from fireside.models.references import parse, place_of
 from fireside.pictures import MOST_PICTURES, harmless
 from fireside.settings import Settings
 
@@ -44,18 +45,38 @@ class Catalogue:
         self._settings = settings
 
     def cards(self) -> tuple[ModelCard, ...]:
-        """Return the installed models and those of the settings, with what is loaded marked."""
+        """Return the installed models and those of the settings, with what is loaded marked.
+
+        A model of the settings that can't be used is there with its problem, and doesn't hide the others.
+        """
         cards = {card.reference: card for card in self._library.installed()}
-        default = self._library.card(self._settings.model)
+        default = self._of_settings(self._settings.model)
         loaded = {status.model: status for status in self._engines.statuses()}
         cards.setdefault(default.reference, default)
         cards |= {card.reference: card for card in self._library.made.cards()}
         if self._settings.embedding_model:
-            # What is wrong with it is told to those who ask for embeddings, not to those who chat.
-            with contextlib.suppress(BadReference, ModelNotFound, ModelDamaged):
-                embedding = self._library.card(self._settings.embedding_model)
-                cards.setdefault(embedding.reference, embedding)
+            embedding = self._of_settings(self._settings.embedding_model, "embedding")
+            cards.setdefault(embedding.reference, embedding)
         return tuple(_told(card, loaded, default.reference) for card in cards.values())
+
+    def _of_settings(self, reference: str, purpose: Purpose = "chat") -> ModelCard:
+        try:
+            return self._library.card(reference)
+        except FiresideError as error:
+            with contextlib.suppress(BadReference):
+                reference = str(parse(reference))
+            return ModelCard(
+                reference=reference,
+                name=PurePath(reference.partition(":")[2] or reference).name,
+                origin="the settings",
+                licence=None,
+                size_bytes=0,
+                installed=False,
+                weights=None,
+                purpose=purpose,
+                place=place_of(reference),
+                problem=error.message,
+            )
 
     def default_alias_of(self) -> str | None:
         """Return the model that the default one is another name of; None where it is no alias."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from msgspec.structs import replace
 
 from fireside.cards import ModelCard
-from fireside.engines.machine import available_bytes
 from fireside.engines.registry import ENGINES
 from fireside.language_names import language_of
 from fireside.models.library import Library
@@ -104,15 +103,14 @@ class Finder:
         ]
 
 
-def finder(library: Library, environ: Mapping[str, str], predicting: Callable[[], Predict]) -> Finder:
+def finder(
+    library: Library,
+    environ: Mapping[str, str],
+    predicting: Callable[[], Predict],
+    memory_bytes: Callable[[], int | None],
+) -> Finder:
     """Return what finds models for this machine."""
-    return Finder(
-        library,
-        environ,
-        predicting,
-        memory_bytes=available_bytes,
-        has_transformers=_has_transformers,
-    )
+    return Finder(library, environ, predicting, memory_bytes=memory_bytes, has_transformers=_has_transformers)
 
 
 def _prediction(offer: Offer, predict: Predict) -> Prediction | None:

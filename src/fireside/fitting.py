@@ -113,11 +113,13 @@ class Fitting:
         """Whether other programs kept the machine busy while it was measured."""
         return self._known is not None and self._known.was_busy
 
+    def available_bytes(self) -> int | None:
+        """Return the memory that a model can have now, models' own included; None where nobody tells."""
+        return this_machine.obtainable_bytes(self._engines.statuses())
+
     def machine(self) -> Machine:
         """Return what is known of this machine, with the memory that can be had now, models' own included."""
-        available = this_machine.available_bytes()
-        held = sum(status.resident_bytes or 0 for status in self._engines.statuses())
-        available = None if available is None else available + held
+        available = self.available_bytes()
         found = self._measured()
         if found is None:
             return usual_machine(this_machine.usable_cores(), available)

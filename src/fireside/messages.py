@@ -7,7 +7,8 @@ shapes of the API: the server encodes them, the client decodes them, and no dict
 from __future__ import annotations
 
 import enum
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -145,6 +146,16 @@ class Defaults(Value, frozen=True):
     you: SpeakerName | None = None
     reasoning: bool | None = None
     """whether the model thinks before it answers, where its template lets one choose"""
+
+    def changed(self, choices: Mapping[str, Any]) -> Defaults:
+        """Return these defaults with all that `choices` names replaced, in sampling too; None takes it away.
+
+        >>> Defaults(me="Alice", you="Bob").changed({"me": None}) == Defaults(you="Bob")
+        True
+        """
+        said = msgspec.to_builtins(self)
+        sampling = {**msgspec.to_builtins(self.sampling), **choices.get("sampling", {})}
+        return msgspec.convert({**said, **choices, "sampling": sampling}, Defaults)
 
     def merged(self, over: Defaults) -> Defaults:
         """Return these defaults with everything that `over` names replaced, sampling included."""

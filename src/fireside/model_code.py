@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from fireside.errors import ModelDamaged
@@ -21,12 +22,29 @@ _OWN_PLACE = re.compile(r"\w[\w-]*(/\w[\w-]*)*\.\w+")
 """a module of the folder and a class in it; transformers would take any path, a whole one too"""
 
 
+Looks = tuple[tuple[Path, int, int, int], ...]
+"""code as it looks from outside: paths, sizes, when each file was changed, and when that was said"""
+
+
 def code_in(folder: Path) -> dict[str, str]:
     """Return each Python file below `folder` and its SHA-256.
 
     ModelDamaged for what can't be told apart from other code: a folder that is a link, or too much of it.
     """
-    found: dict[str, str] = {}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in _files_of_code(folder)
+    }
+
+
+def looks_in(folder: Path) -> Looks:
+    """Return how that code looks, without reading it; ModelDamaged as `code_in`."""
+    told = ((path, path.stat()) for path in _files_of_code(folder))
+    return tuple((path, status.st_size, status.st_mtime_ns, status.st_ctime_ns) for path, status in told)
+
+
+def _files_of_code(folder: Path) -> Iterator[Path]:
+    count = 0
     for place, folders, files in os.walk(folder):
         for name in folders:
             if Path(place, name).is_symlink():
@@ -39,10 +57,10 @@ def code_in(folder: Path) -> dict[str, str]:
                 raise _unclear(folder, f"{name} is compiled code, which nobody can read")
             if not path.is_file():  # a pipe, or a link to a device, would be read for ever
                 raise _unclear(folder, f"{name} is no regular file")
-            if len(found) >= MOST_FILES or path.stat().st_size > MOST_BYTES:
+            count += 1
+            if count > MOST_FILES or path.stat().st_size > MOST_BYTES:
                 raise _unclear(folder, "it brings more code than anybody would read")
-            found[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return found
+            yield path
 
 
 def named_in(folder: Path) -> dict[str, str]:

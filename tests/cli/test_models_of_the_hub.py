@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+import made_homes
 from fireside.models.shelf import SMOLLM2
 from fireside.settings import Home
 from hub_server import Repo, TestHub, hub_server
@@ -17,12 +18,17 @@ from starting import moved_home
 
 Fireside = Callable[..., subprocess.CompletedProcess[str]]
 REFERENCE = "hf:maker/smol-GGUF"
+CACHED = "bartowski/SmolLM2-135M-Instruct-GGUF"
 
 
 @pytest.fixture(scope="module")
 def hub(smollm2: Path) -> Iterator[TestHub]:
     repo = Repo({"smol-Q4_1.gguf": smollm2.read_bytes()}, card={"license": "cc-by-nc-4.0"})
-    repos = {"maker/smol-GGUF": repo, "old/model": Repo({"config.json": b"{}", "tf_model.h5": b"x"})}
+    repos = {
+        "maker/smol-GGUF": repo,
+        CACHED: repo,
+        "old/model": Repo({"config.json": b"{}", "tf_model.h5": b"x"}),
+    }
     with hub_server(TestHub(repos)) as running:
         yield running
 
@@ -34,14 +40,17 @@ def cli_home(tmp_path_factory: pytest.TempPathFactory, smollm2: Path, hub: TestH
         patch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
         patch.setenv("PIP_RETRIES", "0")
         patch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+        persons = tmp_path_factory.mktemp("person")
+        made_homes.hub_cache(persons, smollm2)
+        patch.setenv("HF_HUB_CACHE", str(persons / ".cache/huggingface/hub"))
         yield moved
 
 
-def pulled_by_a_person(says: str) -> str:
+def pulled_by_a_person(says: str, reference: str = REFERENCE) -> str:
     """Return what a terminal shows of a pull that asks and is answered so."""
-    command = ["-m", "fireside", "models", "pull", REFERENCE]
+    command = ["-m", "fireside", "models", "pull", reference]
     terminal = pexpect.spawn(sys.executable, command, encoding="utf-8", timeout=60)
-    terminal.expect("Fetch it under these terms")
+    terminal.expect("Fetch it under these terms|Fetch it all the same")
     before = terminal.before or ""
     terminal.sendline(says)
     terminal.expect(pexpect.EOF)
@@ -69,6 +78,18 @@ def test_a_program_is_shown_the_terms_and_goes_on(fireside: Fireside) -> None:
     assert fireside("ask", "--model", REFERENCE, "--max-tokens", "4", "Hi").stdout.strip()
     fireside("models", "rm", "--yes", REFERENCE)
     assert REFERENCE not in fireside("models").stdout
+
+
+def test_a_copy_in_the_hubs_cache_is_told_before_anything_is_fetched(
+    fireside: Fireside, hub: TestHub
+) -> None:
+    fetched = len(hub.large_asked)
+    assert "Hugging Face cache" not in pulled_by_a_person("n")
+    copy = f"hf-cache:{CACHED}:SmolLM2-135M-Instruct-Q4_1.gguf"
+    assert f"fireside models import {copy}" in pulled_by_a_person("n", f"hf:{CACHED}")
+    assert len(hub.large_asked) == fetched
+    assert fireside("models", "import", copy).stdout.startswith(copy)
+    fireside("models", "import", "--forget", copy)
 
 
 def test_a_copy_that_broke_is_fetched_anew_as_its_error_says(fireside: Fireside, cli_home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import importlib.metadata
 import json
@@ -18,10 +19,14 @@ import pytest
 
 from examining import Findings, problems
 from fireside import __version__
+from fireside.errors import DownloadFailed
+from fireside.models.library import Library
 from fireside.runtime import Runtime, publish
 from fireside.server.listening import LAN_HOST
 from fireside.settings import Home
+from hub_server import TestHub, hub_server
 from serving import Served, serving
+from tiny_hub import GGUF, REFERENCE, SMALL, tiny_repo
 
 CLI = [sys.executable, "-m", "fireside", "doctor"]
 
@@ -93,6 +98,31 @@ def test_a_fetched_model_that_was_cut_can_be_fetched_again(
     found = [one for one in examined(about="models") if one.state == "problem"]
     assert "1,000 bytes" in str(found[0].what)
     assert found[0].mend is not None
+
+
+def test_a_damaged_model_stays_until_it_is_fetched_again(
+    examined: Findings, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with hub_server(TestHub({GGUF: tiny_repo()})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+        card = asyncio.run(Library(home.models, os.environ).ensure(REFERENCE))
+        path = Path(card.path or "")
+        status, damaged = path.stat(), SMALL[:-1] + bytes([SMALL[-1] ^ 1])
+        path.write_bytes(damaged)
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+        (finding,) = [one for one in examined(about="models", deep=True) if one.state == "problem"]
+        assert finding.mend is not None
+        hub.instead = (503, b"")
+        with pytest.raises(DownloadFailed):
+            finding.mend.do()
+        assert path.read_bytes() == damaged
+        hub.instead = None
+        finding.mend.do()
+    assert path.read_bytes() == SMALL
+    assert problems(examined(about="models", deep=True)) == []
+    assert not (home.models / "mending").exists()
 
 
 def test_deep_compares_every_byte(

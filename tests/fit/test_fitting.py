@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,14 +13,18 @@ import pytest
 import made_folder
 from fireside import probing
 from fireside.app import App
+from fireside.engines import machine
 from fireside.engines.leases import Engines
 from fireside.engines.protocol import ModelFile
 from fireside.errors import TooBusy
 from fireside.fitting import Remembered, key_of_machine
 from fireside.models.fit import Rate, usual_machine
+from fireside.models.repository import CONTEXT_BYTES
 from fireside.settings import Home, Settings
 from fireside.warmth import Held
-from scripted import ScriptedStart, a_model
+from hub_server import Repo, TestHub, hub_server
+from scripted import ScriptedEngine, ScriptedStart, a_model
+from tiny_hub import LARGE, SMALL
 
 
 @pytest.fixture
@@ -151,3 +156,25 @@ async def test_another_engine_is_another_machine(app: App, tmp_path: Path) -> No
     again = App.open(settings, app.home, Engines(ScriptedStart(), settings))
     assert not again.fitting.is_measured
     await again.aclose()
+
+
+async def test_a_repository_means_what_fits_once_loaded_models_have_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = Repo({"tiny-Q2_K.gguf": SMALL, "tiny-Q4_K_M.gguf": LARGE}, card={"license": "mit"})
+    engine = ScriptedEngine(pid=os.getpid())
+    with hub_server(TestHub({"maker/tiny-GGUF": repo})) as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
+        settings = Settings(model="hf:maker/tiny-GGUF")
+        app = App.open(
+            settings, Home(tmp_path, tmp_path), Engines(ScriptedStart(lambda model: engine), settings)
+        )
+        try:
+            monkeypatch.setattr(machine, "available_bytes", lambda: CONTEXT_BYTES)
+            assert (await app.catalogue.look_up(settings.model)).quantization == "Q2_K"
+            async with app.engines.lease(a_model()):
+                assert (app.fitting.available_bytes() or 0) > CONTEXT_BYTES + len(LARGE)
+                assert (await app.catalogue.look_up(settings.model)).quantization == "Q4_K_M"
+        finally:
+            await app.aclose()

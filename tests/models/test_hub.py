@@ -51,6 +51,34 @@ async def test_before_a_download_the_card_says_what_it_would_bring(library: Libr
     assert not hub.large_asked
 
 
+@pytest.mark.parametrize(
+    ("name", "repo", "told"),
+    [
+        (
+            "maker/small-Instruct-GGUF",
+            Repo({"x-Q4_K_M.gguf": SMALL, "mmproj-x-f16.gguf": SMALL}, task="image-text-to-text"),
+            {"purpose": "chat", "tuned_for": "instruct", "sees": True, "needs_trust": False},
+        ),
+        (
+            "maker/bge-gguf",
+            Repo({"x-Q8_0.gguf": SMALL}, task="feature-extraction"),
+            {"purpose": "embedding", "tuned_for": None, "sees": False, "needs_trust": False},
+        ),
+        (
+            "maker/own-base",
+            Repo({"config.json": b"{}", "model.safetensors": b"x", "own.py": b""}, tags=["custom_code"]),
+            {"purpose": "chat", "tuned_for": "base", "sees": False, "needs_trust": True},
+        ),
+    ],
+)
+async def test_before_a_download_the_card_says_what_the_model_is_for_and_can_do(
+    library: Library, hub: TestHub, name: str, repo: Repo, told: dict[str, object]
+) -> None:
+    hub.repos[name] = repo
+    card = await library.look_up(f"hf:{name}")
+    assert {field: getattr(card, field) for field in told} == told
+
+
 async def test_a_quantization_and_a_file_can_be_named(library: Library) -> None:
     assert (await library.ensure(f"{PLAIN_NAME}:q8_0")).reference == f"{PLAIN_NAME}:Q8_0"
     card = await library.ensure(f"{PLAIN_NAME}:tiny-Q4_K_M.gguf")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,8 @@ import pytest
 
 from fireside.cards import ModelCard
 from fireside.errors import Conflict, ModelDamaged, NotTrusted, StoreDamaged
+from fireside.model_code import code_in
+from fireside.models import trust as of_trust
 from fireside.models.trust import Trust
 
 CODE = "raise SystemExit('this must never run')\n"
@@ -127,8 +130,46 @@ def test_a_model_without_code_needs_no_answer(card: ModelCard, trust: Trust) -> 
     assert trust.code(plain).trusted
 
 
-def test_answers_that_cannot_be_read_allow_nothing(card: ModelCard, trust: Trust) -> None:
+def test_answers_that_cannot_be_read_allow_nothing_and_hide_no_model(card: ModelCard, trust: Trust) -> None:
     trust._path.parent.mkdir()
     trust._path.write_text("{")
     with pytest.raises(StoreDamaged):
         trust.allowed_code(card)
+    assert trust.judged(card).needs_trust
+
+
+def test_answers_that_are_given_at_once_all_count(card: ModelCard, trust: Trust) -> None:
+    digest = trust.code(card).digest
+    several = [msgspec.structs.replace(card, reference=f"hf:maker/{number}") for number in range(16)]
+
+    def allow(one: ModelCard) -> None:  # as another process does it: nothing is shared but the file
+        Trust(trust._path).allow(one, digest)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(allow, several))
+    assert len(trust.listed()) == len(several)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda one: Trust(trust._path).revoke(one.reference), several[1:]))
+    assert trust.listed() == (several[0].reference,)
+
+
+def test_a_listing_reads_code_again_only_when_it_looks_different(
+    card: ModelCard, trust: Trust, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trust.allow(card, trust.code(card).digest)
+    read: list[Path] = []
+
+    def reading(folder: Path) -> dict[str, str]:
+        read.append(folder)
+        return code_in(folder)
+
+    monkeypatch.setattr(of_trust, "code_in", reading)
+    assert not any(trust.judged(card).needs_trust for _ in range(3))
+    assert len(read) == 1
+    path = Path(card.path or "") / "modeling_own.py"
+    path.write_text(path.read_text().replace("never", "seldom"[:5]))
+    assert trust.judged(card).needs_trust
+    assert len(read) == 2
+    with pytest.raises(NotTrusted):  # before it runs, it is always read
+        trust.allowed_code(card)
+    assert len(read) == 3

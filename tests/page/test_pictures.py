@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -44,10 +45,28 @@ def test_a_picture_goes_with_a_question_and_is_shown_again(seeing: Served, visit
         page.reload()
 
 
+def test_a_model_that_sees_is_one_press_away(seeing: Served, smollm2: Path, visit: Visiting) -> None:
+    blind = {"model": f"file:{smollm2}"}
+    seeing.http.put("/fireside/v1/models/aliases/blind", json=blind, headers=seeing.owner).raise_for_status()
+    page = visit(seeing, f"#/c/{seeing.new_conversation(defaults=SHORT | {'model': 'alias:blind'})}")
+    choose(page)
+    expect(page.locator("#composer")).to_contain_text("blind doesn't see pictures")
+    page.get_by_role("button", name=re.compile("^Use ")).click()
+    expect(page.locator("#composer")).not_to_contain_text("doesn't see pictures")
+    ask(page, "What is this?")
+    answered(page)
+    assert [part["type"] for part in kept(seeing, page)[0]["parts"]] == ["image", "text"]
+
+
 def test_a_picture_that_a_model_cant_see_stays_in_the_field(served: Served, visit: Visiting) -> None:
     page = visit(served, f"#/c/{served.new_conversation(defaults=SHORT)}")
+    note = page.locator("#composer").get_by_text("doesn't see pictures")
+    expect(note).to_have_count(0)
     choose(page)
+    expect(note).to_contain_text("Choose a model that does")  # before anything was sent
     ask(page, "What is this?")
-    expect(page.get_by_text("doesn't see pictures").first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.locator(".notices").get_by_text("doesn't see pictures").first).to_be_visible(
+        timeout=PATIENCE_MS
+    )
     expect(page.get_by_role("list", name="Attached files").get_by_text("cat.png")).to_be_visible()
     assert kept(served, page) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from serving import Served
@@ -41,6 +42,36 @@ def test_every_reply_tells_the_seed_that_repeats_it(served: Served) -> None:
     text = "".join(data["text"] for _, name, data in events if name == "text")
     again = served.post(f"/messages/{reply}/regenerate", {"sampling": DRAWN | {"seed": seed}})["reply"]["id"]
     assert "".join(data["text"] for _, name, data in served.watch(again) if name == "text") == text
+
+
+def test_choices_that_several_clients_make_at_once_all_count(served: Served) -> None:
+    chat = served.new_conversation(defaults={"system": "Be brief.", "sampling": {"seed": 1, "top_k": 9}})
+    choices: list[dict[str, Any]] = [
+        {"sampling": {"temperature": 0.3}}, {"sampling": {"max_tokens": 7}}, {"sampling": {"seed": 11}},
+        {"sampling": {"top_k": None}}, {"me": "Alice"}, {"system": None},
+    ]  # fmt: skip
+    address = f"/fireside/v1/conversations/{chat}"
+    with ThreadPoolExecutor(len(choices)) as clients:
+        answers = list(clients.map(lambda each: served.http.patch(address, json={"choices": each}), choices))
+    assert {answer.status_code for answer in answers} == {200}
+    defaults = served.get(f"/conversations/{chat}")["conversation"]["defaults"]
+    said = {key: value for key, value in defaults["sampling"].items() if value is not None}
+    assert said == {"temperature": 0.3, "max_tokens": 7, "seed": 11}
+    assert (defaults["me"], defaults["system"]) == ("Alice", None)
+
+
+def test_a_choice_that_cannot_be_is_refused_by_its_name(served: Served) -> None:
+    chat = served.new_conversation()
+    for choices, param in (
+        ({"sampling": {"top_k": -1}}, "choices.sampling.top_k"),
+        ({"sampling": None}, "choices.sampling"),
+        ({"colour": "red"}, "choices.colour"),
+        ("red", "choices"),
+    ):
+        refused = served.http.patch(f"/fireside/v1/conversations/{chat}", json={"choices": choices})
+        assert (refused.status_code, refused.json()["error"]["param"]) == (400, param)
+    refused = served.http.patch(f"/fireside/v1/conversations/{chat}", json={"choices": {"persona": "none"}})
+    assert refused.json()["error"]["code"] == "persona_not_found"
 
 
 def test_all_sampling_parameters_are_taken(served: Served) -> None:

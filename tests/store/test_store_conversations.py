@@ -186,6 +186,15 @@ def test_only_what_is_named_is_changed(store: Store) -> None:
     assert store.conversation(conversation.id).title == "New"
 
 
+def test_single_choices_are_changed_and_taken_back(store: Store) -> None:
+    told = Defaults(me="Alice", system="Be brief.", sampling=Sampling(seed=1))
+    conversation = store.create_conversation(defaults=told)
+    store.update_conversation(conversation.id, choices={"sampling": {"top_k": 5}})
+    changed = store.update_conversation(conversation.id, choices={"me": None, "sampling": {"seed": None}})
+    assert changed.defaults == Defaults(system="Be brief.", sampling=Sampling(top_k=5))
+    assert store.conversation(conversation.id).defaults == changed.defaults
+
+
 def test_the_head_must_be_a_message_of_the_conversation(store: Store) -> None:
     conversation, other = chat(store, "one"), chat(store, "two")
     for head in (other.head_id, "no such message"):

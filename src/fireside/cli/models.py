@@ -76,7 +76,8 @@ def _state(card: ModelCard) -> str:
         (card.is_default, _("default")),
         (bool(card.alias_of), _("stands for {model}", model=card.alias_of)),
         (card.loaded, _loaded(card)),
-        (not card.installed, _("not fetched yet")),
+        (card.place == "here" and bool(card.problem), _("can't be used")),
+        (not card.installed and not card.problem, _("not fetched yet")),
         (card.needs_trust, _("brings code of its own, not trusted")),
         (card.purpose == "embedding", _("makes embeddings")),
         (card.purpose == "ranking", _("ranks texts")),
@@ -134,10 +135,11 @@ def pull_model(reference: str, yes: bool) -> None:
 
 
 async def _pull(client: AsyncClient, reference: str, *, yes: bool) -> ModelCard:
-    """Fetch a model. Its terms are shown to everybody; a person is asked whether they will do."""
+    """Fetch a model. Its terms, and a copy that is here, are told to everybody; a person is asked first."""
     from fireside.cards import ModelCard
+    from fireside.cli.copies import copy_in_words
     from fireside.cli.models_fit import fit_of
-    from fireside.cli.output import introduce, waiting
+    from fireside.cli.output import introduce, note, waiting
     from fireside.errors import ModelDamaged, ServerUnavailable
 
     with suppress(ModelDamaged):  # a copy that broke is fetched anew, and what it is was shown before
@@ -145,8 +147,11 @@ async def _pull(client: AsyncClient, reference: str, *, yes: bool) -> ModelCard:
         if card.installed:
             return card
         introduce(card, await fit_of(client, card))
-        if card.terms and sys.stdin is not None and sys.stdin.isatty():
-            confirm(_("Fetch it under these terms?"), yes=yes)
+        if copy := await copy_in_words(client, card):
+            note(copy)
+        if (card.terms or copy) and sys.stdin is not None and sys.stdin.isatty():
+            question = _("Fetch it under these terms?") if card.terms else _("Fetch it all the same?")
+            confirm(question, yes=yes)
         reference = card.reference
     with waiting() as line:
         async with aclosing(client.pull(reference)) as steps:

@@ -12,7 +12,7 @@ Errors are those of `fireside.errors`, as the server told them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -208,13 +208,18 @@ class AsyncClient:
         pinned: bool | UnsetType = UNSET,
         head_id: str | UnsetType | None = UNSET,
         defaults: Defaults | UnsetType = UNSET,
+        choices: Mapping[str, object] | UnsetType = UNSET,
     ) -> Conversation:
-        """Change what is given and leave the rest; `head_id=None` shows the empty branch."""
+        """Change what is given and leave the rest; `head_id=None` shows the empty branch.
+
+        `choices` changes single values of the defaults; what is None in it is taken away.
+        """
         given = {
             "title": title,
             "pinned": pinned,
             "head_id": head_id,
             "defaults": stated(defaults) if isinstance(defaults, Defaults) else UNSET,
+            "choices": choices,
         }
         body = {key: value for key, value in given.items() if value is not UNSET}
         return await self._call(Conversation, "PATCH", _path("conversations", conversation_id), body)

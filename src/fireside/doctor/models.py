@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from fireside.cards import ModelCard
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
 from fireside.doctor.machine import gigabytes
-from fireside.errors import DownloadFailed, FiresideError, ModelDamaged
+from fireside.errors import DownloadFailed, FiresideError, ModelDamaged, ModelNotFound
 from fireside.models.inspection import read_facts
 from fireside.models.library import Library
 from fireside.models.references import place_of
@@ -110,7 +112,7 @@ def _sound(library: Library, card: ModelCard, who: Examined) -> Iterator[Finding
 
 
 def _fetching_again(who: Examined, library: Library, reference: str, error: FiresideError) -> Mend | None:
-    """Return how a model that was fetched is fetched anew.
+    """Return how a model that was fetched is fetched anew; what is here stays until the new one is.
 
     A person's own file is never touched, and none that a running server may have loaded.
     """
@@ -119,14 +121,27 @@ def _fetching_again(who: Examined, library: Library, reference: str, error: Fire
         return None
 
     def fetch() -> Said:
+        beside = who.home.models / "mending"
         try:
-            library.remove(reference)
-            card = asyncio.run(library.ensure(reference))
+            card = asyncio.run(Library(beside, os.environ).ensure(reference))
+            with contextlib.suppress(ModelNotFound):  # another quantisation is best by now
+                library.remove(card.reference)
+            _move(beside, who.home.models)
         except OSError as failure:
             raise DownloadFailed(str(failure), hint="check the connection, then try again") from failure
         return said("fetched {model} again", model=card.reference)
 
-    return Mend(said("delete it and fetch {model} again", model=reference), fetch)
+    return Mend(said("fetch {model} again, and replace it", model=reference), fetch)
+
+
+def _move(beside: Path, folder: Path) -> None:
+    """Give the models of one library's folder to another's."""
+    for path in sorted(beside.rglob("*")):
+        place = path.relative_to(beside)
+        if path.is_file() and place.parts[0] != "downloads":
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            path.replace(folder / place)
+    shutil.rmtree(beside)
 
 
 def _sha256(path: Path) -> str:

@@ -10,9 +10,10 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from fireside.cards import EngineStatus
 from fireside.engines.control_groups import memory_left, memory_limit
 
 FINDING = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "TMPDIR")
@@ -39,6 +40,13 @@ def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]
     }
     modules = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path if folder)
     return passed | {"PYTHONPATH": modules, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def obtainable_bytes(loaded: Iterable[EngineStatus]) -> int | None:
+    """Return the memory that a model can have: what is free, and what those that are `loaded` would leave."""
+    available = available_bytes()
+    held = sum(status.resident_bytes or 0 for status in loaded)
+    return None if available is None else available + held
 
 
 def usable_cores() -> int:

@@ -19,6 +19,7 @@ import msgspec
 from fireside.errors import BadReference, ConfigError, DownloadFailed, FiresideError, ModelNotFound
 from fireside.models.references import is_plain_path
 from fireside.models.search.hub_http import HubSilent, ask
+from fireside.models.search.listed import Listed, said_of
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi
@@ -59,6 +60,8 @@ class Repository(msgspec.Struct, frozen=True):
     context_length: int | None = None
     parameters: int | None = None
     architecture: str | None = None
+    said: Listed = Listed("")
+    """what the hub says of it when it lists models"""
 
 
 class Hub:
@@ -239,6 +242,7 @@ def _repository(info: Any, endpoint: str) -> Repository:
         context_length=gguf.get("context_length"),
         parameters=gguf.get("total") or (info.safetensors.total if info.safetensors else None),
         architecture=gguf.get("architecture"),
+        said=said_of(info),
     )
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import filelock
 import msgspec
 
 from fireside.cards import CodeFile, ModelCard, ModelCode
 from fireside.errors import Conflict, ModelDamaged, NotTrusted, StoreDamaged
-from fireside.model_code import code_in, named_in
+from fireside.model_code import Looks, code_in, looks_in, named_in
+from fireside.written import write_whole
 
 Files = dict[str, str]
 """names and SHA-256"""
@@ -21,14 +24,21 @@ class Trust:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._known: dict[str, tuple[Looks, Files]] = {}
 
     def judged(self, card: ModelCard) -> ModelCard:
-        """Return the card, which needs no trust any more where exactly its code was allowed."""
+        """Return the card, which needs no trust any more where exactly its code was allowed.
+
+        Answers that can't be read allow nothing. For listings: code that looks as it did isn't read again.
+        """
         if not card.needs_trust or card.path is None:
             return card
-        allowed = self._answers().get(card.reference)
+        try:
+            allowed = self._answers().get(card.reference)
+        except StoreDamaged:
+            return card
         return msgspec.structs.replace(
-            card, needs_trust=allowed is None or not _is_code_of(card.path, allowed)
+            card, needs_trust=allowed is None or self._code_in(card.path) != allowed
         )
 
     def allowed_code(self, card: ModelCard) -> tuple[tuple[str, str], ...]:
@@ -38,13 +48,14 @@ class Trust:
         """
         if not card.needs_trust:
             return ()
-        if self.judged(card).needs_trust:
+        allowed = self._answers().get(card.reference)
+        if allowed is None or card.path is None or _code_in(card.path) != allowed:
             raise NotTrusted(
                 f"{card.reference} brings code of its own, and would have to run it",
                 hint=f"look at it and decide: fireside models trust {card.reference}",
                 param="model",
             )
-        return tuple(self._answers()[card.reference].items())
+        return tuple(allowed.items())
 
     def code(self, card: ModelCard) -> ModelCode:
         """Return what a model would run, with its text."""
@@ -68,14 +79,16 @@ class Trust:
                 f"the code of {card.reference} isn't what was shown" if code.files else "it brings no code",
                 hint="look at it again",
             )
-        self._write(self._answers() | {card.reference: {file.name: file.sha256 for file in code.files}})
+        with self._changing() as answers:
+            answers[card.reference] = {file.name: file.sha256 for file in code.files}
 
     def revoke(self, reference: str) -> None:
         """Take an answer back; Conflict where none was given."""
-        answers = self._answers()
-        if answers.pop(reference, None) is None:
-            raise Conflict(f"{reference} was never allowed to run code", hint="fireside models trust --list")
-        self._write(answers)
+        with self._changing() as answers:
+            if answers.pop(reference, None) is None:
+                raise Conflict(
+                    f"{reference} was never allowed to run code", hint="fireside models trust --list"
+                )
 
     def listed(self) -> tuple[str, ...]:
         """Return the references of all models that were allowed to run their code."""
@@ -91,22 +104,33 @@ class Trust:
                 f"{self._path} can't be read: {error}", hint="move it away, then allow the models again"
             ) from error
 
-    def _write(self, answers: dict[str, Files]) -> None:
+    @contextmanager
+    def _changing(self) -> Iterator[dict[str, Files]]:
+        """Give the answers to be changed; no other process changes them meanwhile."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        part = self._path.with_suffix(".part")
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(answers)))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._path)
+        with filelock.FileLock(self._path.with_suffix(".lock"), mode=0o600):
+            answers = self._answers()
+            yield answers
+            write_whole(self._path, msgspec.json.format(msgspec.json.encode(answers)))
+
+    def _code_in(self, folder: str) -> Files | None:
+        """Return the code in a folder, read again only once it looks different."""
+        try:
+            looks = looks_in(Path(folder))
+            known = self._known.get(folder)
+            if known is None or known[0] != looks:
+                known = self._known[folder] = (looks, code_in(Path(folder)))
+        except (ModelDamaged, OSError):
+            return None
+        return known[1]
 
 
-def _is_code_of(folder: str, files: Files) -> bool:
+def _code_in(folder: str) -> Files | None:
+    """Return the code in a folder, read now; None where it can't be told apart."""
     try:
-        return code_in(Path(folder)) == files
+        return code_in(Path(folder))
     except (ModelDamaged, OSError):
-        return False
+        return None
 
 
 def _shown(folder: Path, name: str, sha256: str) -> CodeFile:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -48,6 +48,8 @@ class Changes(msgspec.Struct, frozen=True):
     pinned: bool | UnsetType = UNSET
     head_id: str | UnsetType | None = UNSET
     defaults: Defaults | UnsetType = UNSET
+    choices: Mapping[str, Any] | None = None
+    """of the defaults only what it names; None takes a value away"""
 
 
 def create(connection: Connection, ids: Ids, *, title: str, defaults: Defaults, temporary: bool) -> str:
@@ -144,12 +146,13 @@ def _read_cursor(cursor: str, kind: Any) -> Any:
 
 def change(connection: Connection, conversation_id: str, changes: Changes) -> Conversation:
     """MessageNotFound when the new head is not of this conversation."""
-    get(connection, conversation_id)
+    conversation = get(connection, conversation_id)
     values: dict[str, object] = {}
     if changes.pinned is not UNSET:
         values["pinned"] = changes.pinned
-    if changes.defaults is not UNSET:
-        values["defaults"] = to_json(changes.defaults)
+    if changes.defaults is not UNSET or changes.choices:
+        defaults = conversation.defaults if changes.defaults is UNSET else changes.defaults
+        values["defaults"] = to_json(defaults.changed(changes.choices or {}))
     if changes.head_id is not UNSET:
         if changes.head_id is not None:
             check_membership(connection, conversation_id, changes.head_id, param="head_id")

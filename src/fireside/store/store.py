@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from msgspec import UNSET, UnsetType
 from sqlalchemy import func, select
@@ -149,9 +150,13 @@ class Store:
         pinned: bool | UnsetType = UNSET,
         head_id: str | UnsetType | None = UNSET,
         defaults: Defaults | UnsetType = UNSET,
+        choices: Mapping[str, Any] | None = None,
     ) -> Conversation:
-        """Change what is named. MessageNotFound when the new head is not of this conversation."""
-        changes = Changes(title=title, pinned=pinned, head_id=head_id, defaults=defaults)
+        """Change what is named; `choices` are single values of the defaults, None to take one away.
+
+        MessageNotFound when the new head is not of this conversation.
+        """
+        changes = Changes(title=title, pinned=pinned, head_id=head_id, defaults=defaults, choices=choices)
         with self._database.writing() as connection:
             return conversations.change(connection, conversation_id, changes)
 

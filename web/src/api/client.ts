@@ -40,7 +40,8 @@ export interface Change {
   readonly title?: string;
   readonly pinned?: boolean;
   readonly head_id?: string | null;
-  readonly defaults?: Answering;
+  /** of the defaults only what it names; null takes a choice back */
+  readonly choices?: Answering;
 }
 
 const conversation = (conversation_id: string) => ({ params: { path: { conversation_id } } });

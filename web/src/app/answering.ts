@@ -4,6 +4,8 @@ import { api, type NewMessage } from "../api/client";
 import type { Answering, Message } from "../api/types";
 import { leafUnder } from "../state/tree";
 import { t } from "../i18n/index.svelte";
+import { inTurn, newest, unsettled } from "./changes";
+import { look } from "./conversations";
 import { go, to } from "./routes.svelte";
 import { attempt, store, tell } from "./store.svelte";
 import { watchAll } from "./watching";
@@ -18,10 +20,10 @@ export interface Beginning {
 export async function ask(message: NewMessage, beginning: Beginning): Promise<boolean> {
   const posted = await attempt(async () => {
     const id = store.state.open?.conversation.id ?? (await begin(beginning));
-    const { message: asked, reply } = await api.post(id, message);
+    const { message: asked, reply } = await inTurn(id, () => api.post(id, message));
     store.change({ type: "messages", messages: [asked, reply], head: reply.id });
     watchAll();
-    void refresh(id);
+    void look(id);
     return true;
   });
   return posted ?? false;
@@ -30,27 +32,22 @@ export async function ask(message: NewMessage, beginning: Beginning): Promise<bo
 /** Make the conversation only with its first message: nobody keeps empty ones. */
 export async function begin({ defaults, temporary }: Beginning): Promise<string> {
   const conversation = await api.create({ defaults, temporary });
-  store.change({ type: "opened", tree: await api.tree(conversation.id) });
+  store.change({ type: "opened", tree: await newest(() => api.tree(conversation.id)) });
   go(to.chat(conversation.id), { replace: true });
   return conversation.id;
 }
 
-/** The first message gives a conversation its title. */
-async function refresh(id: string): Promise<void> {
-  await attempt(async () => store.change({ type: "conversation", conversation: (await api.tree(id)).conversation }));
-}
-
 export async function regenerate(message: Message, how: Answering = {}): Promise<void> {
-  await answered(() => api.regenerate(message.id, how));
+  await answered(message, () => api.regenerate(message.id, how));
 }
 
 export async function goOn(message: Message): Promise<void> {
-  await answered(() => api.goOn(message.id));
+  await answered(message, () => api.goOn(message.id));
 }
 
-async function answered(start: () => Promise<{ reply: Message }>): Promise<void> {
+async function answered(message: Message, start: () => Promise<{ reply: Message }>): Promise<void> {
   await attempt(async () => {
-    const { reply } = await start();
+    const { reply } = await inTurn(message.conversation_id, start);
     store.change({ type: "messages", messages: [reply], head: reply.id });
     watchAll();
   });
@@ -69,9 +66,12 @@ export async function showBranch(id: string): Promise<void> {
   const open = store.state.open;
   if (!open) return;
   const head = leafUnder(open.messages, id);
+  const chat = open.conversation.id;
   await attempt(async () => {
     store.change({ type: "conversation", conversation: { ...open.conversation, head_id: head } });
-    await api.change(open.conversation.id, { head_id: head });
+    const conversation = await inTurn(chat, () => api.change(chat, { head_id: head }));
+    // Who goes on to the next version at once is not to see this one flash by.
+    if (!unsettled(chat)) store.change({ type: "conversation", conversation });
   });
 }
 

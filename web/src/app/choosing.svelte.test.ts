@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 
-import { api } from "../api/client";
-import type { Conversation, ModelCard, Persona } from "../api/types";
+import { api, type Change } from "../api/client";
+import { ApiError } from "../api/errors";
+import type { Conversation, Defaults, ModelCard, Persona } from "../api/types";
 import { begun, choose, choosing, inhabit } from "./choosing.svelte";
-import { inForce, samplingInForce } from "./defaults";
+import { open } from "./conversations";
+import { inForce, merged, named, samplingInForce } from "./defaults";
 import { preferences } from "./preferences.svelte";
 import { store } from "./store.svelte";
 
@@ -18,7 +20,7 @@ function opened(defaults: object): void {
 
 beforeEach(() => {
   vi.restoreAllMocks();
-  begun();
+  begun(choosing.wishes);
   preferences.habits = {};
   store.change({ type: "closed" });
   store.change({ type: "settings", settings });
@@ -39,7 +41,7 @@ describe("the next chat", () => {
     await choose({ persona: "teacher", model: "pypi:other" });
     expect(choosing.beginning).toEqual({ persona: "teacher", model: "pypi:other", sampling: { seed: 1 } });
     expect(inForce(choosing.current.beneath, "system")).toEqual({ value: "Be patient.", source: "persona" });
-    begun();
+    begun(choosing.wishes);
     expect(choosing.beginning).toEqual({ sampling: { seed: 1 } });
   });
 
@@ -50,20 +52,85 @@ describe("the next chat", () => {
   });
 });
 
+/** A server whose answers arrive when the test lets them, each with what was true when it was made. */
+function slowServer(): { asked: Change[]; answer: (n?: number) => Promise<void>; look: () => Promise<void> } {
+  let now = store.state.open!.conversation;
+  const asked: Change[] = [];
+  const waiting: (() => void)[] = [];
+  const told = (conversation: Conversation) => new Promise<Conversation>((resolve) => waiting.push(() => resolve(conversation)));
+  vi.spyOn(api, "change").mockImplementation((_, change) => {
+    asked.push(change);
+    now = { ...now, defaults: merged(named(now.defaults), change.choices ?? {}) as Defaults };
+    return told(now);
+  });
+  vi.spyOn(api, "tree").mockImplementation(async () => ({ conversation: await told(now), messages: [] }));
+  const soon = () => new Promise<void>((resolve) => setTimeout(resolve));
+  const answer = async (n = 0) => {
+    await soon();
+    waiting.splice(n, 1)[0]?.();
+    await soon();
+  };
+  return { asked, answer, look: () => open("c") };
+}
+
 describe("the open chat", () => {
-  it("gets all of its choices with each change, the ones made a moment ago among them", async () => {
-    opened({ model: "pypi:other", persona: null, sampling: { temperature: null, seed: 4 } });
-    const sent: unknown[] = [];
-    vi.spyOn(api, "change").mockImplementation(async (id, { defaults }) => {
-      sent.push(defaults);
-      await new Promise((resolve) => setTimeout(resolve));
-      return { ...store.state.open!.conversation, id, defaults } as Conversation;
-    });
-    await Promise.all([choose({ sampling: { temperature: 0.2 } }), choose({ persona: "teacher", sampling: { seed: null } })]);
-    expect(sent).toEqual([
-      { model: "pypi:other", sampling: { temperature: 0.2, seed: 4 } },
-      { model: "pypi:other", persona: "teacher", sampling: { temperature: 0.2 } },
+  beforeEach(() => opened({ model: "pypi:other", persona: null, sampling: { temperature: null, seed: 4 } }));
+
+  it("tells the server what was chosen, and nothing of what it takes for chosen already", async () => {
+    const server = slowServer();
+    void choose({ sampling: { temperature: 0.2 } });
+    void choose({ persona: "teacher", sampling: { seed: null } });
+    await server.answer();
+    await server.answer();
+    expect(server.asked).toEqual([
+      { choices: { sampling: { temperature: 0.2 } } },
+      { choices: { persona: "teacher", sampling: { seed: null } } },
     ]);
-    expect(choosing.current.persona).toBe("teacher");
+    expect(choosing.current.own).toEqual({ model: "pypi:other", persona: "teacher", sampling: { temperature: 0.2 } });
+  });
+
+  it("shows at once what was chosen, one change after the other on its way", async () => {
+    const server = slowServer();
+    void choose({ sampling: { temperature: 0.3 } });
+    void choose({ sampling: { max_tokens: 7 } });
+    const both = { temperature: 0.3, max_tokens: 7, seed: 4 };
+    expect(choosing.current.own.sampling).toEqual(both);
+    await server.answer();
+    expect(server.asked).toHaveLength(2);
+    expect(choosing.current.own.sampling).toEqual(both);
+    await server.answer();
+    expect(choosing.current.own.sampling).toEqual(both);
+  });
+
+  it("keeps what was chosen where an answer from before it comes late", async () => {
+    const server = slowServer();
+    const looked = server.look();
+    void choose({ sampling: { temperature: 0.3 } });
+    await server.answer(1);
+    expect(choosing.current.own.sampling).toEqual({ temperature: 0.3, seed: 4 });
+    await server.answer();
+    expect(choosing.current.own.sampling).toEqual({ temperature: 0.3, seed: 4 });
+    await server.answer();
+    await looked;
+    expect(choosing.current.own.sampling).toEqual({ temperature: 0.3, seed: 4 });
+  });
+
+  it("shows what the server has once a choice was refused", async () => {
+    vi.spyOn(api, "change").mockRejectedValue(new ApiError(400, "invalid_request", "no"));
+    await choose({ sampling: { temperature: 0.3 } });
+    expect(choosing.current.own.sampling).toEqual({ seed: 4 });
+  });
+
+  it("has what was chosen while it began", async () => {
+    store.change({ type: "closed" });
+    await choose({ persona: "teacher" });
+    const { wishes } = choosing;
+    await choose({ sampling: { seed: 9 } });
+    opened({ persona: "teacher" });
+    const server = slowServer();
+    begun(wishes);
+    await server.answer();
+    expect(choosing.current.own).toEqual({ persona: "teacher", sampling: { seed: 9 } });
+    expect(choosing.wishes).toEqual({});
   });
 });

@@ -1,15 +1,19 @@
 /** What the next chat begins with, and what the open one uses: model, persona, and how answers are made. */
 
-import { api } from "../api/client";
 import type { Answering, ModelCard, Persona } from "../api/types";
+import { settled } from "./changes";
+import { change } from "./conversations";
 import { beginning, ENGINE, inForce, merged, named, ofPersona, type Layer } from "./defaults";
 import { cardOf } from "./models";
 import { prefer, preferences } from "./preferences.svelte";
 import { go, to } from "./routes.svelte";
-import { attempt, store } from "./store.svelte";
+import { store } from "./store.svelte";
 
 /** Wishes for the next chat alone; the one after begins with the habits again. */
 let next = $state.raw<Answering>({});
+
+/** What was chosen for a chat that is there, until the server's answer has it: shown, whatever else arrives. */
+let unsaved = $state.raw<readonly { readonly id: string; readonly given: Answering }[]>([]);
 
 const personaOf = (name: string | null | undefined): Persona | undefined =>
   store.state.personas.find((persona) => persona.name === name);
@@ -48,8 +52,14 @@ export function choiceOver(own: Answering): Choice {
 export const choosing = {
   /** The open chat's choice, or that of the chat that would begin now. */
   get current(): Choice {
-    const open = store.state.open;
-    return choiceOver(open ? named(open.conversation.defaults) : this.beginning);
+    const open = store.state.open?.conversation;
+    if (!open) return choiceOver(this.beginning);
+    const chosen = unsaved.filter(({ id }) => id === open.id);
+    return choiceOver(chosen.reduce((own, { given }) => merged(own, given), named(open.defaults)));
+  },
+  /** What was chosen for the next chat alone. */
+  get wishes(): Answering {
+    return next;
   },
   get beginning(): Answering {
     return beginning(preferences.habits, personaOf(next.persona), next);
@@ -59,29 +69,21 @@ export const choosing = {
   },
 };
 
-let earlier: Promise<unknown> = Promise.resolve();
-
 /** Change what the open chat uses, or the next one begins with; null takes a choice back. */
-export function choose(given: Answering): Promise<unknown> {
+export async function choose(given: Answering): Promise<void> {
   const id = store.state.open?.conversation.id;
   if (id === undefined) {
     next = keptNulls(next, given);
-    return Promise.resolve();
+    return;
   }
-  // All defaults are replaced at once: each change waits for the one before, and is made to its result.
-  earlier = earlier.then(() => attempt(() => changed(id, given)));
-  return earlier;
+  const choice = { id, given };
+  unsaved = [...unsaved, choice];
+  await change(id, { choices: given });
+  unsaved = unsaved.filter((other) => other !== choice);
 }
 
 /** Resolves once the server knows what was chosen so far: what is asked next is answered that way. */
-export const chosen = (): Promise<unknown> => earlier;
-
-async function changed(id: string, given: Answering): Promise<void> {
-  const open = store.state.open?.conversation;
-  const now = open?.id === id ? open.defaults : (await api.tree(id)).conversation.defaults;
-  const conversation = await api.change(id, { defaults: merged(named(now), given) });
-  store.change({ type: "conversation", conversation });
-}
+export const chosen = (): Promise<unknown> => settled(store.state.open?.conversation.id ?? "");
 
 /** For the next chat a null hides the habit beneath it, so it stays. */
 const keptNulls = (under: Answering, over: Answering): Answering => ({
@@ -95,9 +97,11 @@ export function inhabit(given: Answering): void {
   prefer({ habits: merged(preferences.habits, given) });
 }
 
-/** The next chat has begun: its wishes are its own now. */
-export function begun(): void {
+/** The next chat has begun with `wishes`, which are its own now; what was chosen while it did is so, too. */
+export function begun(wishes: Answering): void {
+  const since = next;
   next = {};
+  if (since !== wishes) void choose(since);
 }
 
 export function beginWith(persona: Persona): void {

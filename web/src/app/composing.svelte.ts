@@ -4,7 +4,7 @@ import { MediaQuery } from "svelte/reactivity";
 
 import type { Attachment } from "../api/types";
 import { ask, begin, type Beginning } from "./answering";
-import { begun, chosen } from "./choosing.svelte";
+import { begun, choosing, chosen } from "./choosing.svelte";
 import { rejoined } from "./composing";
 import { drafts } from "./preferences.svelte";
 import { attempt, store } from "./store.svelte";
@@ -92,8 +92,9 @@ export const composing = {
     draft = EMPTY;
     const posted = await attempt(async () => {
       if (!store.state.open) {
+        const { wishes } = choosing;
         await begin(beginning);
-        begun();
+        begun(wishes);
       }
       await chosen();
       return await ask({ text: sent.text, files: sent.files }, beginning);

@@ -4,6 +4,7 @@ import { api, type Change } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { Conversation } from "../api/types";
 import { t } from "../i18n/index.svelte";
+import { changing, inTurn, newest } from "./changes";
 import { go, route, to } from "./routes.svelte";
 import { attempt, report, store, tell } from "./store.svelte";
 import { watchAll } from "./watching";
@@ -17,21 +18,28 @@ export async function list({ more = false, trash = false } = {}): Promise<void> 
   const cursor = more ? listing.nextCursor : null;
   if (more && cursor === null) return;
   await attempt(async () => {
-    const page = await api.conversations({ limit: PAGE, trash, ...(cursor !== null && { cursor }) });
+    const page = await newest(() => api.conversations({ limit: PAGE, trash, ...(cursor !== null && { cursor }) }));
     store.change({ type: "listed", page, trash, more });
   });
 }
 
 /** List the newest again; how far somebody has scrolled is kept. */
 export async function refresh(): Promise<void> {
-  await attempt(async () => store.change({ type: "refreshed", page: await api.conversations({ limit: PAGE }) }));
+  await attempt(async () => store.change({ type: "refreshed", page: await newest(() => api.conversations({ limit: PAGE })) }));
 }
 
 /** A reply has ended: how warm its chat is now is the server's to say. A temporary one is in no list. */
 export async function settle(id: string): Promise<void> {
   const open = store.state.open?.conversation;
-  if (open?.id !== id || !open.temporary) return await refresh();
-  await attempt(async () => store.change({ type: "conversation", conversation: (await api.tree(id)).conversation }));
+  await (open?.id === id && open.temporary ? look(id) : refresh());
+}
+
+/** Look at one conversation again: its first message gives it a title, and a reply makes it warm. */
+export async function look(id: string): Promise<void> {
+  await attempt(async () => {
+    const { conversation } = await newest(() => api.tree(id));
+    store.change({ type: "conversation", conversation });
+  });
 }
 
 /** Return the chats in which `words` occur, the best first. Throws what the server says. */
@@ -42,7 +50,7 @@ export async function withWords(words: string, signal: AbortSignal): Promise<rea
 /** Show a conversation. What it lacks, or why it can't be shown, is told in its place. */
 export async function open(id: string): Promise<void> {
   try {
-    const tree = await api.tree(id);
+    const tree = await newest(() => api.tree(id));
     if (left(id)) return;
     store.change({ type: "opened", tree });
     watchAll();
@@ -60,7 +68,7 @@ const left = (id: string): boolean => route.current.view === "chat" && route.cur
 export const close = (): void => store.change({ type: "closed" });
 
 export async function change(id: string, given: Change): Promise<void> {
-  await attempt(async () => store.change({ type: "conversation", conversation: await api.change(id, given) }));
+  await attempt(() => inTurn(id, async () => store.change({ type: "conversation", conversation: await api.change(id, given) })));
 }
 
 /** Put a conversation into the trash; the notice takes it out again. */
@@ -68,7 +76,7 @@ export async function remove(conversation: Conversation): Promise<void> {
   const { id } = conversation;
   const shown = store.state.open?.conversation.id === id;
   await attempt(async () => {
-    await api.remove(id, false);
+    await inTurn(id, () => api.remove(id, false));
     store.change({ type: "conversation gone", id });
     if (shown) go(to.new, { replace: true });
     if (conversation.temporary) tell({ kind: "done", text: t("chats.gone") });
@@ -79,7 +87,7 @@ export async function remove(conversation: Conversation): Promise<void> {
 /** Take a conversation out of the trash. Resolves to whether it is back. */
 export async function restore(id: string, show = false): Promise<boolean> {
   const restored = await attempt(async () => {
-    const conversation = await api.restore(id);
+    const conversation = await inTurn(id, () => api.restore(id));
     store.change({ type: "conversation gone", id });
     store.change({ type: "conversation", conversation });
     if (show) go(to.chat(id));
@@ -91,7 +99,7 @@ export async function restore(id: string, show = false): Promise<boolean> {
 /** Delete all that lies in the trash for good. */
 export async function emptyTrash(): Promise<void> {
   await attempt(async () => {
-    await api.emptyTrash();
+    await changing(() => api.emptyTrash());
     tell({ kind: "done", text: t("trash.emptied") });
   });
   await list({ trash: true });
@@ -99,7 +107,7 @@ export async function emptyTrash(): Promise<void> {
 
 export async function removeForever(id: string): Promise<void> {
   await attempt(async () => {
-    await api.remove(id, true);
+    await inTurn(id, () => api.remove(id, true));
     store.change({ type: "conversation gone", id });
   });
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 
-import { attached, freeName, messageBytes, MOST_BYTES, MOST_FILE_BYTES, MOST_PICTURE_BYTES, readFiles, shownAt, taken } from "./files";
+import type { ModelCard } from "../api/types";
+import { attached, freeName, messageBytes, MOST_BYTES, MOST_FILE_BYTES, MOST_PICTURE_BYTES, readFiles, shownAt, taken, unseen } from "./files";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
 const utf16 = (text: string, little: boolean, mark: boolean) => {
@@ -43,6 +44,12 @@ describe("a picture", () => {
     const picture = "file" in one ? (one.file.picture ?? "") : "";
     expect(shownAt(picture)).toBe(`data:${kind};base64,${picture}`);
     expect(atob(picture)).toBe(String.fromCharCode(...data));
+  });
+
+  it("is seen only by a model that sees", () => {
+    const files = [{ name: "a.txt", text: "a" }, { name: "a.png", text: "", picture: "iVBO" }];
+    const blind = { sees: null } as ModelCard;
+    expect([unseen(files, blind), unseen(files.slice(0, 1), blind), unseen(files, { sees: true } as ModelCard)]).toEqual([true, false, false]);
   });
 
   it("is refused where it is too large, alone or with others", () => {

@@ -1,6 +1,6 @@
 /** Which files can go with a message, and why others can't. A model is given their text, or shown them. Pure. */
 
-import type { Attachment } from "../api/types";
+import type { Attachment, ModelCard } from "../api/types";
 
 /** The server's own bound for a message and its files together, in bytes of UTF-8. */
 export const MOST_BYTES = 4_000_000;
@@ -123,6 +123,10 @@ export function freeName(name: string, files: readonly Attachment[]): string {
     if (!names.has(free)) return free;
   }
 }
+
+/** Whether there are pictures which the model can't be shown: the server would refuse the message. */
+export const unseen = (files: readonly Attachment[], card: ModelCard): boolean =>
+  !card.sees && files.some(({ picture }) => picture !== undefined);
 
 export type Refused = readonly { readonly name: string; readonly why: Refusal }[];
 

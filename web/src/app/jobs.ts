@@ -5,6 +5,7 @@ import { ApiError } from "../api/errors";
 import { importFile, pullModel } from "../api/streams";
 import type { ImportSummary, ModelCard } from "../api/types";
 import { t } from "../i18n/index.svelte";
+import { changing } from "./changes";
 import { list } from "./conversations";
 import { library } from "./link";
 import { attempt, report, store, tell } from "./store.svelte";
@@ -96,7 +97,7 @@ async function job<T>(
 
 export async function removeModel(card: ModelCard): Promise<void> {
   await attempt(async () => {
-    await api.removeModel(card.reference);
+    await changing(() => api.removeModel(card.reference));
     await library();
     tell({ kind: "done", text: t("models.removed", { name: card.name }) });
   });
@@ -104,7 +105,7 @@ export async function removeModel(card: ModelCard): Promise<void> {
 
 export async function savePersona(name: string, toml: string): Promise<boolean> {
   const saved = await attempt(async () => {
-    await api.savePersona(name, toml);
+    await changing(() => api.savePersona(name, toml));
     await library();
     return true;
   });
@@ -113,7 +114,7 @@ export async function savePersona(name: string, toml: string): Promise<boolean> 
 
 export async function removePersona(name: string): Promise<void> {
   await attempt(async () => {
-    await api.removePersona(name);
+    await changing(() => api.removePersona(name));
     await library();
   });
 }

@@ -4,6 +4,7 @@ import { api } from "../api/client";
 import { ApiError } from "../api/errors";
 import type { Pairing, ServerStatus } from "../api/types";
 import { t } from "../i18n/index.svelte";
+import { changing, newest } from "./changes";
 import { open, refresh, settle } from "./conversations";
 import { newer } from "./newer";
 import { drafts } from "./preferences.svelte";
@@ -77,7 +78,7 @@ async function arrive(): Promise<void> {
 
 export async function library(): Promise<void> {
   try {
-    const [{ models }, { personas }] = await Promise.all([api.models(), api.personas()]);
+    const [{ models }, { personas }] = await newest(() => Promise.all([api.models(), api.personas()]));
     store.change({ type: "models", models });
     store.change({ type: "personas", personas });
   } catch (error) {
@@ -132,7 +133,7 @@ export async function serverSettings(): Promise<void> {
 
 export async function sessions(): Promise<void> {
   try {
-    store.change({ type: "sessions", sessions: (await api.sessions()).sessions });
+    store.change({ type: "sessions", sessions: (await newest(api.sessions)).sessions });
   } catch (error) {
     report(error);
   }
@@ -154,7 +155,7 @@ export async function pairing(): Promise<Pairing | "forbidden" | "no key" | unde
 export async function endSession(id: string): Promise<void> {
   const own = store.state.sessions.some((session) => session.id === id && session.current);
   try {
-    await api.endSession(id);
+    await changing(() => api.endSession(id));
     if (own) drafts.forget();
     await sessions();
   } catch (error) {

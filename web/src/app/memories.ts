@@ -3,23 +3,24 @@
 import { api } from "../api/client";
 import type { Memory } from "../api/types";
 import { t } from "../i18n/index.svelte";
+import { changing, inTurn, newest } from "./changes";
 import { attempt, store, tell } from "./store.svelte";
 
 /** As `fireside.memories.LONGEST_MEMORY`, in characters. */
 export const LONGEST_MEMORY = 1000;
 
 export async function memories(): Promise<void> {
-  await attempt(async () => store.change({ type: "memories", memories: await api.memories() }));
+  await attempt(async () => store.change({ type: "memories", memories: await newest(api.memories) }));
 }
 
 export async function switchMemories(on: boolean): Promise<void> {
-  await attempt(async () => store.change({ type: "memories", memories: await api.switchMemories(on) }));
+  await attempt(async () => store.change({ type: "memories", memories: await inTurn("memories", () => api.switchMemories(on)) }));
 }
 
 /** Remember a text. Resolves to whether the server has it: only then may a field forget it. */
 export async function remember(text: string): Promise<boolean> {
   const kept = await attempt(async () => {
-    store.change({ type: "memory", memory: await api.remember(text.trim()) });
+    store.change({ type: "memory", memory: await changing(() => api.remember(text.trim())) });
     return true;
   });
   return kept ?? false;
@@ -28,7 +29,7 @@ export async function remember(text: string): Promise<boolean> {
 /** The old text is given to nobody any more. Resolves to whether the new one was taken. */
 export async function changeMemory(memory: Memory, text: string): Promise<boolean> {
   const changed = await attempt(async () => {
-    store.change({ type: "memory", memory: await api.changeMemory(memory.id, text.trim()) });
+    store.change({ type: "memory", memory: await inTurn(memory.id, () => api.changeMemory(memory.id, text.trim())) });
     return true;
   });
   return changed ?? false;
@@ -37,7 +38,7 @@ export async function changeMemory(memory: Memory, text: string): Promise<boolea
 /** Forget, in every conversation; the notice remembers the text again, as a new memory. */
 export async function forget(memory: Memory): Promise<void> {
   await attempt(async () => {
-    await api.forget(memory.id);
+    await inTurn(memory.id, () => api.forget(memory.id));
     store.change({ type: "memory gone", id: memory.id });
     tell({ kind: "done", text: t("memories.forgotten"), action: { label: t("undo"), run: () => void remember(memory.text) } });
   });

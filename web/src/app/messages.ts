@@ -5,6 +5,7 @@ import type { Message } from "../api/types";
 import { t } from "../i18n/index.svelte";
 import { filesOf } from "../state/tree";
 import { ask } from "./answering";
+import { inTurn } from "./changes";
 import { open } from "./conversations";
 import { attempt, store, tell } from "./store.svelte";
 
@@ -18,7 +19,7 @@ export async function edit(message: Message, text: string): Promise<boolean> {
     return await ask(again, { defaults: {}, temporary: false });
   }
   const edited = await attempt(async () => {
-    const beside = await api.edit(message.id, text);
+    const beside = await inTurn(message.conversation_id, () => api.edit(message.id, text));
     store.change({ type: "messages", messages: [beside], head: beside.id });
     return true;
   });
@@ -28,7 +29,8 @@ export async function edit(message: Message, text: string): Promise<boolean> {
 /** A pinned message is always given to the model word for word. */
 export async function pin(message: Message, pinned: boolean): Promise<void> {
   await attempt(async () => {
-    store.change({ type: "messages", messages: [await api.changeMessage(message.id, { pinned })] });
+    const changed = await inTurn(message.conversation_id, () => api.changeMessage(message.id, { pinned }));
+    store.change({ type: "messages", messages: [changed] });
   });
 }
 
@@ -36,7 +38,7 @@ export async function pin(message: Message, pinned: boolean): Promise<void> {
 export async function removeMessage(message: Message): Promise<void> {
   const head = store.state.open?.conversation.head_id ?? null;
   await attempt(async () => {
-    const conversation = await api.removeMessage(message.id);
+    const conversation = await inTurn(message.conversation_id, () => api.removeMessage(message.id));
     store.change({ type: "message gone", id: message.id, head: conversation.head_id });
     store.change({ type: "conversation", conversation });
     tell({ kind: "done", text: t("thread.deleted"), action: { label: t("undo"), run: () => void restoreMessage(message, head) } });
@@ -45,7 +47,7 @@ export async function removeMessage(message: Message): Promise<void> {
 
 async function restoreMessage(message: Message, head: string | null): Promise<void> {
   await attempt(async () => {
-    const conversation = await api.restoreMessage(message.id, head);
+    const conversation = await inTurn(message.conversation_id, () => api.restoreMessage(message.id, head));
     store.change({ type: "conversation", conversation });
     // What came back is the server's to say: there may be branches in it that were never shown.
     if (store.state.open?.conversation.id === conversation.id) await open(conversation.id);

@@ -31,8 +31,11 @@ export const deviceOf = (status: ServerStatus | null, reference: string): string
 export const cardOf = (models: readonly ModelCard[], reference: string | null): ModelCard | undefined =>
   models.find((card) => (reference === null ? card.is_default : card.reference === reference));
 
+/** Whether a model comes here by being fetched; a file, a name and other programs' models don't. */
+export const isFetched = (reference: string): boolean => /^(pypi|hf|https):/.test(reference);
+
 /** Whether a model is Fireside's to remove: it was fetched, or is a name. Other programs' and servers' are not. */
-export const isRemovable = (reference: string): boolean => /^(pypi|hf|https|alias):/.test(reference);
+export const isRemovable = (reference: string): boolean => isFetched(reference) || reference.startsWith("alias:");
 
 /** Return the page of the model's makers, where a reference tells it. */
 export function sourceUrl(reference: string): string | null {

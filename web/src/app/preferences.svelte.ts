@@ -19,11 +19,11 @@ const DRAFTS = "fireside.draft.";
 const FILES = "fireside.files.";
 const USUAL: Preferences = { theme: "system", language: null, sidebar: true, enterSends: true, habits: {} };
 
-function read(): Preferences {
+function read(): Partial<Preferences> {
   try {
-    return { ...USUAL, ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Preferences>) };
+    return JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Preferences>;
   } catch {
-    return { ...USUAL };
+    return {};
   }
 }
 
@@ -37,10 +37,11 @@ function write(key: string, value: string | null): void {
   }
 }
 
-export const preferences = $state<Preferences>(read());
+export const preferences = $state<Preferences>({ ...USUAL, ...read() });
 
 export function prefer(change: Partial<Preferences>): void {
-  Object.assign(preferences, change);
+  // Another tab may have changed something since: what isn't changed here stays as it is there.
+  Object.assign(preferences, read(), change);
   write(KEY, JSON.stringify(preferences));
 }
 

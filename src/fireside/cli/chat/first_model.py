@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fireside.cards import ModelCard
 from fireside.cli.chat.screen import Screen
 from fireside.cli.chat.waiting import Waiting, introduced
+from fireside.cli.copies import copy_in_words
 from fireside.cli.languages import _
 from fireside.cli.models_fit import fit_of
 
@@ -23,6 +24,8 @@ async def fetch(client: AsyncClient, screen: Screen, card: ModelCard) -> ModelCa
     screen.note(_("fetching {model}", model=introduced(card)))
     if card.terms:
         screen.note(_("its terms: {terms}", terms=card.terms))
+    if copy := await copy_in_words(client, card):
+        screen.note(copy)
     if fit := await fit_of(client, card):
         screen.note(_("on this machine: {fit}", fit=fit))
     with Waiting(screen) as waiting:

@@ -90,17 +90,16 @@ class Session:
     async def change(self, **changes: object) -> None:
         """Set what answers are made with from now on; None leaves it open again."""
         if self.conversation is None:
-            self.defaults = msgspec.structs.replace(self.defaults, **changes)
+            self.defaults = self.defaults.changed(changes)
             return
-        defaults = msgspec.structs.replace(self.conversation.defaults, **changes)
-        self.conversation = await self.client.update_conversation(self.conversation.id, defaults=defaults)
+        self.conversation = await self.client.update_conversation(self.conversation.id, choices=changes)
         untouched = {name: getattr(Defaults(), name) for name in changes}
         self.turn = msgspec.structs.replace(self.turn, **untouched)
 
     async def change_sampling(self, changes: dict[str, object]) -> None:
         """Set sampling parameters; None leaves one open again."""
         over = msgspec.structs.replace(self.turn.sampling, **dict.fromkeys(changes))
-        await self.change(sampling=msgspec.structs.replace(self.own.sampling, **changes))
+        await self.change(sampling=changes)
         self.turn = msgspec.structs.replace(self.turn, sampling=over)
 
     async def find_persona(self) -> None:

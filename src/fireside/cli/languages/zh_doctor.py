@@ -111,7 +111,7 @@ TEXTS: dict[str, str] = {
     "`fireside models pull MODEL` goes on; deleting {folder} gives them up": (
         "`fireside models pull 模型` 可继续；删除 {folder} 即放弃"
     ),
-    "delete it and fetch {model} again": "删除并重新下载 {model}",
+    "fetch {model} again, and replace it": "重新下载 {model} 并替换",
     "fetched {model} again": "已重新下载 {model}",
     # engine
     "{build} loads {model} in {load} s and writes {speed} tokens in a second": (

@@ -54,10 +54,15 @@ def listed(info: Any) -> Listed | None:
     name = getattr(info, "id", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name) or info.private or info.disabled:
         return None
+    return said_of(info)
+
+
+def said_of(info: Any) -> Listed:
+    """Return what the client's `ModelInfo` says of a model that has a name."""
     gguf = info.gguf if isinstance(info.gguf, dict) else {}
     files, sizes = _files(info.siblings)
     return Listed(
-        name=name,
+        name=info.id,
         tags=_tags(info.tags),
         task=_tags([info.pipeline_tag])[0] if _tags([info.pipeline_tag]) else None,
         files=files,

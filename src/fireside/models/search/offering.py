@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from fireside.cards import ModelCard, Purpose, TunedFor
 from fireside.models import tuning
 from fireside.models.bits import about_bytes
@@ -49,8 +51,7 @@ def offer_of(model: Listed, memory_bytes: int | None, *, has_transformers: bool)
 
     The size is exact where the hub told those of all files; `has_transformers` says what runs safetensors.
     """
-    purpose = purpose_of(model)
-    if purpose is None:
+    if purpose_of(model) is None:
         return None
     kind = kind_of(model.files)
     label, size, exact = _weights(model, kind, memory_bytes)
@@ -68,17 +69,12 @@ def offer_of(model: Listed, memory_bytes: int | None, *, has_transformers: bool)
         parameters=model.parameters,
         quantization=quantization_of(label) if label else None,
         context_length=model.context_length,
-        has_template=model.has_template,
-        purpose=purpose,
         engine="transformers" if kind == "safetensors" else "llamacpp",
         weights=kind if kind in ("gguf", "safetensors") else None,
-        tuned_for=tuned_for(model) if purpose == "chat" else None,
-        sees=sees(model, kind),
-        needs_trust=kind == "safetensors" and "custom_code" in model.tags,
         languages=model.languages[:MAX_LANGUAGES],
     )
     return Offer(
-        card=card,
+        card=with_abilities(card, model, kind),
         library=LIBRARIES[kind],
         size_is_exact=exact,
         gated=model.gated,
@@ -89,6 +85,19 @@ def offer_of(model: Listed, memory_bytes: int | None, *, has_transformers: bool)
         downloads=model.downloads,
         likes=model.likes,
         updated_at=model.updated_at,
+    )
+
+
+def with_abilities(card: ModelCard, model: Listed, kind: Kind) -> ModelCard:
+    """Return the card with what the model is for and what it can do, as far as the hub tells."""
+    purpose = purpose_of(model) or "chat"
+    return replace(
+        card,
+        purpose=purpose,
+        tuned_for=tuned_for(model) if purpose == "chat" else None,
+        has_template=model.has_template,
+        sees=sees(model, kind),
+        needs_trust=kind == "safetensors" and "custom_code" in model.tags,
     )
 
 

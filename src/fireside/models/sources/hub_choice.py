@@ -17,6 +17,7 @@ from fireside.models.repository import (
     quantization_of,
     quantizations,
 )
+from fireside.models.search.offering import with_abilities
 from fireside.models.sources.hub_records import HubRecord, StoredFile
 from fireside.models.terms import terms_of
 
@@ -52,7 +53,7 @@ def record_of(repository: Repository, name: str, available_bytes: int | None) ->
 def offered(repository: Repository, record: HubRecord) -> ModelCard:
     """Return the card of a model that isn't here, as far as the hub tells."""
     in_folder = record.variant is None
-    return ModelCard(
+    card = ModelCard(
         reference=record.reference,
         name=repository.id.partition("/")[2],
         origin=record.origin,
@@ -70,6 +71,7 @@ def offered(repository: Repository, record: HubRecord) -> ModelCard:
         terms=record.terms,
         languages=record.languages,
     )
+    return with_abilities(card, repository.said, "safetensors" if in_folder else "gguf")
 
 
 def _chosen(

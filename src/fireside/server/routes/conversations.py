@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Query, Request, Response
@@ -34,6 +34,13 @@ class ConversationChange(Value, frozen=True):
     pinned: bool | UnsetType = UNSET
     head_id: str | UnsetType | None = UNSET
     defaults: Defaults | UnsetType = UNSET
+    choices: Defaults | UnsetType = UNSET
+
+
+class Named(msgspec.Struct, frozen=True):
+    """Which of the choices a change names: null takes one back, and what isn't named stays."""
+
+    choices: dict[str, Any] = {}
 
 
 class Hits(msgspec.Struct, frozen=True):
@@ -89,18 +96,25 @@ def change(
     request: Request,
     conversation_id: str,
     wanted: Annotated[ConversationChange, body(ConversationChange)],
+    named: Annotated[Named, body(Named)],
 ) -> Response:
-    """Change title, pin, head or defaults; only what is named changes."""
+    """Change title, pin, head or defaults; only what is named changes.
+
+    `defaults` replaces all of them, `choices` those that it names: null takes one back. Two clients that
+    change different ones don't undo one another's.
+    """
     store = app.store_of(conversation_id)
-    if isinstance(wanted.defaults, Defaults):
-        guard_model(request, wanted.defaults.model)
-        app.resolve(wanted.defaults)
+    for given in (wanted.defaults, wanted.choices):
+        if isinstance(given, Defaults):
+            guard_model(request, given.model)
+            app.resolve(given)
     changed = store.update_conversation(
         conversation_id,
         title=wanted.title,
         pinned=wanted.pinned,
         head_id=wanted.head_id,
         defaults=wanted.defaults,
+        choices=named.choices,
     )
     return answer(app.told([changed])[0])
 

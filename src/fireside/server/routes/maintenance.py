@@ -18,6 +18,7 @@ from fireside.errors import BadRequest, TooLarge, TooManyTries, Unauthorized
 from fireside.events import Progress
 from fireside.messages import Value
 from fireside.server.callers import Asking, needs, the_door
+from fireside.server.paths import settings_for, status_for
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import OWNER, Fireside, answer, body, check_owner, may_name_model, parse, shows
 from fireside.settings import Settings
@@ -83,15 +84,15 @@ async def ready(request: Request) -> Response:
 
 
 @router.get("/fireside/v1/status", dependencies=CHAT, **shows(ServerStatus))
-def status(app: Fireside, request: Request) -> Response:
+def status(app: Fireside, request: Request, caller: Asking) -> Response:
     """Show the server, its engines and who waits: what `fireside status` prints."""
-    return answer(request.app.state.status())
+    return answer(status_for(caller, request.app.state.status()))
 
 
 @router.get("/fireside/v1/settings", dependencies=CHAT, **shows(Settings))
-def settings(app: Fireside) -> Response:
+def settings(app: Fireside, caller: Asking) -> Response:
     """Show the settings that are in force."""
-    return answer(app.settings)
+    return answer(settings_for(caller, app.settings))
 
 
 @router.post("/fireside/v1/stop", dependencies=OWNER, **shows(None, 202, owner=True))

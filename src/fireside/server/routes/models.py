@@ -15,6 +15,7 @@ from fireside.messages import Value
 from fireside.model_files import progress_to
 from fireside.personas import from_toml
 from fireside.server.callers import Asking, needs
+from fireside.server.paths import card_for
 from fireside.server.streams import Tell, tell_progress
 from fireside.server.wire import Fireside, answer, body, guard_model, shows
 
@@ -44,9 +45,9 @@ class PersonaSource(Value, frozen=True):
 
 
 @router.get("/models", dependencies=CHAT, **shows(Models))
-def listing(app: Fireside) -> Response:
+def listing(app: Fireside, caller: Asking) -> Response:
     """List the models that are here, and the default one. None is loaded for it."""
-    return answer(Models(app.catalogue.cards()))
+    return answer(Models(tuple(card_for(caller, card) for card in app.catalogue.cards())))
 
 
 @router.get("/models/show", dependencies=CHAT, **shows(ModelCard))
@@ -55,7 +56,7 @@ async def show(app: Fireside, request: Request, caller: Asking, reference: str) 
     guard_model(request, reference, fetches=False)
     if "models" in caller.scopes:
         return answer(await app.catalogue.look_up(reference))
-    return answer(await asyncio.to_thread(app.catalogue.card, reference))
+    return answer(card_for(caller, await asyncio.to_thread(app.catalogue.card, reference)))
 
 
 @router.post("/models/pull", dependencies=MODELS, **shows(Pulled, takes=Pull, media="text/event-stream"))

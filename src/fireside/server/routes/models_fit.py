@@ -71,7 +71,7 @@ def _fits(app: App, named: Sequence[ModelCard], context: int | None) -> Fits:
 
 def _known(app: App) -> list[ModelCard]:
     cards = {card.reference: card for card in (*app.catalogue.cards(), *app.library.known())}
-    return [card for card in cards.values() if card.place == "here"]
+    return [card for card in cards.values() if card.place == "here" and card.problem is None]
 
 
 @router.post("/models/measure", dependencies=[needs("models")], **shows(Measured, media="text/event-stream"))

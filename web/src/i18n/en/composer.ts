@@ -32,6 +32,10 @@ export const composer = {
   "refused.large": "A message and its files have at most {most} together. Attach a part of it.",
   "refused.unreadable": "It can't be read: it may be a folder, or have been moved.",
 
+  "unseen.other": "{name} doesn't see pictures.",
+  "unseen.none": "{name} doesn't see pictures. Choose a model that does, or remove the picture.",
+  "unseen.use": "Use {name}",
+
   "choice.model": "Model: {name}. Choose another one",
   "choice.noModel": "Choose a model",
   "choice.persona": "Persona: {name}. Choose another one",
@@ -46,7 +50,9 @@ export const composer = {
   "first.text": "Fireside answers with a model that runs on this machine. It is fetched once; after that no network is needed.",
   "first.missing": "{name} isn't on this machine",
   "first.missingText": "This chat uses a model that has to be fetched first.",
+  "first.broken": "{name} can't be used",
   "first.fetch": "Fetch it ({size})",
+  "first.again": "Fetch it again",
   "first.other": "Choose another model",
 
   "pull.fetching": "Fetching",

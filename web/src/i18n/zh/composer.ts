@@ -35,6 +35,10 @@ export const composer: Same<typeof en> = {
   "refused.large": "一条消息连同附件最多 {most}。请只添加其中一部分。",
   "refused.unreadable": "无法读取：它可能是文件夹，或者已被移走。",
 
+  "unseen.other": "{name} 看不了图片。",
+  "unseen.none": "{name} 看不了图片。请选择能看图片的模型，或移除图片。",
+  "unseen.use": "使用 {name}",
+
   "choice.model": "模型：{name}。点按可更换",
   "choice.noModel": "选择模型",
   "choice.persona": "角色：{name}。点按可更换",
@@ -49,7 +53,9 @@ export const composer: Same<typeof en> = {
   "first.text": "Fireside 用运行在本机上的模型回答。模型只需下载一次，之后不再需要网络。",
   "first.missing": "本机没有 {name}",
   "first.missingText": "此对话使用的模型需要先下载。",
+  "first.broken": "{name} 无法使用",
   "first.fetch": "下载（{size}）",
+  "first.again": "重新下载",
   "first.other": "选择其他模型",
 
   "pull.fetching": "正在下载",
