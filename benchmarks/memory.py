@@ -35,6 +35,8 @@ IDLE_S = 4.0
 AWAY_S = 10.0
 TIMES = 3
 WINDOW = 2048
+DIGEST_REPLY_TOKENS = 64
+"""long enough for several digests in forty turns"""
 TOKENS_OF_A_SENTENCE = 21.5
 SENTENCE = "The keeper of lighthouse number {} counted {} ships that passed below his window that day. "
 
@@ -171,7 +173,11 @@ class Bench:
             ours.start()
 
     def digest(self) -> None:
-        """Forty turns. Where a digest may be due somebody stays away for `AWAY_S`, else for `IDLE_S`."""
+        """Forty turns. Where a digest may be due somebody stays away for `AWAY_S`, else for `IDLE_S`.
+
+        A turn that a new digest was made for is compared with those after it that need none: their prompts
+        quote what was evicted, as its own does.
+        """
         from planted import chatter, planting
 
         about = [f"{chatter(turn)} {chatter(turn + 1)}" for turn in range(20)]
@@ -179,18 +185,20 @@ class Bench:
         for away in (True, False):
             usual, due = self._talk_of_digests([*planting(), *about], away=away)
             when = "after idleness" if away else "asked at once"
+            if not (usual and due):
+                print(f"| {when}: no digest was needed | | | |", flush=True)
+                continue
             print(f"| {when}: {len(usual)} turns without a new digest | {shown(usual)} |")
-            if due:
-                print(f"| {when}: {len(due)} turns with one | {shown(due)} |")
-                without = statistics.median(one.first_word_s for one in usual)
-                waits = [one.first_word_s - without for one in due]
-                waited = f"{statistics.median(waits):.2f} s, at most {max(waits):.2f} s"
-                print(f"| {when}: waited for the digest | {waited} | | |", flush=True)
+            print(f"| {when}: {len(due)} turns with one | {shown(due)} |")
+            without = statistics.median(one.first_word_s for one in usual)
+            waits = [one.first_word_s - without for one in due]
+            waited = f"{statistics.median(waits):.2f} s, at most {max(waits):.2f} s"
+            print(f"| {when}: waited for the digest | {waited} | | |", flush=True)
 
     def _talk_of_digests(self, texts: Sequence[str], *, away: bool) -> tuple[list[Told], list[Told]]:
         usual: list[Told] = []
         due: list[Told] = []
-        with self.fireside(context_length=WINDOW, sampling_max_tokens=24) as ours:
+        with self.fireside(context_length=WINDOW, sampling_max_tokens=DIGEST_REPLY_TOKENS) as ours:
             conversation, digest, held = ours.new(), None, 0
             for text in texts:
                 if away:
@@ -198,8 +206,9 @@ class Bench:
                 told = ours.ask(conversation, text)
                 is_new = told.receipt["digest"] != digest
                 digest, held = told.receipt["digest"], told.held
-                (due if is_new else usual).append(told)
-        return usual[1:], due
+                if digest:
+                    (due if is_new else usual).append(told)
+        return usual, due
 
 
 def flip_a_bit(path: Path) -> None:
