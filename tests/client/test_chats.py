@@ -142,6 +142,22 @@ def test_ctrl_c_in_a_program_stops_the_reply(shared_home: Home, tmp_path: Path) 
     assert chat.messages[-1].status is ReplyStatus.STOPPED
 
 
+def test_a_program_that_closes_nothing_leaves_nothing_open(home: Home, tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import fireside, gc\n"
+        "dropped = fireside.Chat(max_tokens=3)\n"
+        "dropped.say('Hello.')\n"
+        "del dropped\n"
+        "gc.collect()\n"
+        "kept = fireside.Chat(max_tokens=3)\n"
+        "print(kept.say('Hello.'))\n"
+    )
+    ran = subprocess.run([sys.executable, "-X", "dev", program], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert "ResourceWarning" not in ran.stderr
+
+
 async def test_a_killed_server_costs_the_reply_its_end_and_nothing_else(home: Home) -> None:
     async with connected(home) as client:
         greedy = Defaults(sampling=Sampling(temperature=0))

@@ -34,7 +34,7 @@ async def told(place: Place, key: str, route: str) -> Any:
 @pytest.mark.parametrize("route", ROUTES)
 async def test_a_key_that_may_only_chat_is_told_no_path(place: Place, tmp_path: Path, route: str) -> None:
     chat, models = await place.key("chat", "chat"), await place.key("models", "chat", "models")
-    theirs, known = (await told(place, key, route) for key in (chat, models))
+    theirs, known = [await told(place, key, route) for key in (chat, models)]
     assert str(tmp_path) not in theirs.text
     assert '"path":"' not in theirs.text
     assert str(tmp_path) in known.text or '"path":"' in known.text

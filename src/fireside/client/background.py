@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -21,7 +22,15 @@ LOG_LIMIT_BYTES = 1_000_000
 """A log that is larger when a server starts is put aside, in the place of the one before."""
 _LAST_LINES = 8
 _running: list[subprocess.Popen[bytes]] = []
-"""Kept so that an ended server is reaped, and one that lives on is no leak to warn about."""
+"""Kept so that an ended server is reaped."""
+
+
+@atexit.register
+def _let_go() -> None:
+    """A server outlives the program that started it: that is no leak for Python to warn about."""
+    for child in _running:
+        if child.poll() is None:
+            child.returncode = 0
 
 
 class LastWords(msgspec.Struct, frozen=True):

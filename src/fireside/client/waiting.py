@@ -11,6 +11,7 @@ import concurrent.futures
 import functools
 import os
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
@@ -60,6 +61,8 @@ class Chat:
             temporary=temporary,
             **sampling,
         )
+        weakref.finalize(self, _let_go, self._chat).atexit = False
+        _chats.add(self)
 
     @property
     def conversation_id(self) -> str | None:
@@ -121,6 +124,15 @@ async def _next(pieces: AsyncGenerator[str, None]) -> str | None:
     return await anext(pieces, None)
 
 
+_chats: weakref.WeakSet[Chat] = weakref.WeakSet()
+
+
+def _let_go(chat: AsyncChat) -> None:
+    """Close the connection of a chat that was dropped; whoever collects it waits for nothing."""
+    if _loop.cache_info().currsize:
+        _loop().start(chat.close())
+
+
 class _Loop:
     """An event loop in a thread of its own, and the replies that are being read on it."""
 
@@ -130,6 +142,13 @@ class _Loop:
         self._thread = threading.Thread(target=self._loop.run_forever, name="fireside", daemon=True)
         self._thread.start()
         atexit.register(self.close)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Carry out `work` without waiting for it; nothing happens once the program ends."""
+        if self._loop.is_closed():
+            work.close()
+        else:
+            asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Carry out `work` and return its result; an interruption cancels it and lets it tidy up first."""
@@ -153,6 +172,8 @@ class _Loop:
         for pieces in [*self.begun]:
             self.begun.discard(pieces)
             self.run(pieces.aclose())
+        for chat in [*_chats]:
+            chat.close()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_STOP_S)
         self._loop.close()
@@ -172,5 +193,5 @@ def _loop() -> _Loop:
     return _Loop()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_loop.cache_clear)  # a thread doesn't come along into a fork
+if hasattr(os, "register_at_fork"):  # a thread doesn't come along into a fork, nor do its connections
+    os.register_at_fork(after_in_child=lambda: (_loop.cache_clear(), _chats.clear()))
