@@ -127,12 +127,13 @@ async def test_what_a_killed_server_left_is_no_model_and_is_cleared_away(
     conversions: Conversions, library: Library, home: Path, tmp_path: Path
 ) -> None:
     source = write_model(tmp_path / "x.gguf", halves())
-    left = home / "converted" / "Tiny-Q8_0.new"
-    left.mkdir(parents=True)
-    (left / "model.gguf").write_bytes(b"half of it")
+    for name in (".x-Q8_0", ".another"):
+        left = home / "converted" / name
+        left.mkdir(parents=True)
+        (left / "model.gguf").write_bytes(b"half of it")
     assert library.installed() == ()
-    assert await conversions.convert(str(source), "Q8_0", None, nothing) == "converted:Tiny-Q8_0"
-    assert [folder.name for folder in (home / "converted").iterdir()] == ["Tiny-Q8_0"]
+    assert await conversions.convert(str(source), "Q8_0", None, nothing) == "converted:x-Q8_0"
+    assert [folder.name for folder in (home / "converted").iterdir()] == ["x-Q8_0"]
 
 
 async def test_a_full_disk_is_said(smollm2: Path, tmp_path: Path) -> None:

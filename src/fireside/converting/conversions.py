@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -138,7 +138,8 @@ class Conversions:
                 hint=f"the formats are: {', '.join(KINDS)}",
                 param="to",
             )
-        card = self._source(reference)
+        asked = self._library.card(reference)
+        card = self._source(asked)
         path = Path(card.path or "")
         parts = tuple(parts_of(path))
         tables = [read_tensor_table(part) for part in parts]
@@ -168,14 +169,15 @@ class Conversions:
             kind=kind,
             size_bytes=size_bytes,
             source_bytes=card.size_bytes,
-            notices=_notices(card, size_bytes),
+            notices=_notices(card, size_bytes, asked.adapters),
         )
         return _Making(
             msgspec.structs.replace(plan, is_here=self._is_here(plan)), card, parts, tensors=chosen
         )
 
-    def _source(self, reference: str) -> ModelCard:
-        card = self._library.card(self._library.meant(reference))
+    def _source(self, asked: ModelCard) -> ModelCard:
+        """Return the model whose file is converted: an alias stands for its model."""
+        card = self._library.card(asked.alias_of) if asked.alias_of else asked
         if card.place == "elsewhere" or card.weights != "gguf":
             raise BadRequest(
                 f"{card.name} is no GGUF model, and only those can be converted",
@@ -218,6 +220,7 @@ class Conversions:
             new,
             Record(
                 name=parse(making.plan.reference).name,
+                origin=f"{card.origin}; converted here",
                 conversion=Conversion(card.reference, making.plan.kind, card.quantization),
                 sha256=finished.sha256,
                 size_bytes=status.st_size,
@@ -248,7 +251,7 @@ def _check_formats(card: ModelCard, tensors: list[Tensor]) -> None:
         )
 
 
-def _notices(card: ModelCard, size_bytes: int) -> tuple[str, ...]:
+def _notices(card: ModelCard, size_bytes: int, adapters: Sequence[str]) -> tuple[str, ...]:
     was = card.quantization
     shortened = was not in (None, *WHOLE)
     said = {
@@ -256,6 +259,9 @@ def _notices(card: ModelCard, size_bytes: int) -> tuple[str, ...]:
         "a file of 16-bit weights would be the better original": shortened,
         "it becomes larger than the original and no better: only speed can be won": (
             shortened and size_bytes >= card.size_bytes
+        ),
+        "the adapters aren't converted: give them to the new model with fireside models alias": bool(
+            adapters
         ),
         "it won't see pictures until it is given its projector: "
         "fireside models alias NAME REF --projector FILE": bool(card.sees),
@@ -266,9 +272,10 @@ def _notices(card: ModelCard, size_bytes: int) -> tuple[str, ...]:
 def _name_for(card: ModelCard, kind: str) -> str:
     """Return a name for the new model, from the original's.
 
-    >>> card = ModelCard("file:/x", "Tiny Model.Q4_1", "", None, 0, True)
+    >>> card = ModelCard("hf:maker/tiny", "Tiny Model.Q4_1", "", None, 0, True)
     >>> _name_for(card, "Q8_0")
     'Tiny-Model-Q8_0'
     """
-    stem = _UNFIT.sub("-", _ENDING.sub("", card.name)).strip("-._")[:80]
+    called = Path(card.path or "").stem if card.reference.startswith("file:") else card.name
+    stem = _UNFIT.sub("-", _ENDING.sub("", called)).strip("-._")[:80]
     return f"{stem or 'model'}-{kind}"

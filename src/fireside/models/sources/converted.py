@@ -22,13 +22,15 @@ from fireside.models.sources.work import nobody_fetches, sync_folder
 
 FILE = "model.gguf"
 RECORD = "record.json"
-NEW = ".new"
+UNNAMED = "."
+"""how the folders of models begin that aren't whole yet; no name does"""
 
 
 class Record(msgspec.Struct, frozen=True):
     """What lies beside a converted model: what its file can't tell, and which file it was."""
 
     name: str
+    origin: str
     conversion: Conversion
     sha256: str
     size_bytes: int
@@ -50,7 +52,7 @@ class ConvertedSource:
     def cards(self) -> tuple[ModelCard, ...]:
         cards = []
         for path in sorted(self._folder.glob(f"*/{RECORD}")):
-            if not path.parent.name.endswith(NEW):
+            if not path.parent.name.startswith(UNNAMED):
                 with contextlib.suppress(FiresideError):  # said where it is asked for
                     cards.append(self.card(path.parent.name))
         return tuple(cards)
@@ -64,9 +66,7 @@ class ConvertedSource:
                 hint="`fireside models` lists what is here; make it: fireside models convert REF --to Q4_0",
                 param="model",
             )
-        card = inspect(
-            folder / FILE, reference=f"converted:{name}", origin=f"converted from {record.conversion.source}"
-        )
+        card = inspect(folder / FILE, reference=f"converted:{name}", origin=record.origin)
         return msgspec.structs.replace(
             card,
             name=record.name,
@@ -92,7 +92,7 @@ class ConvertedSource:
             raise Conflict(
                 f"{folder} leads out of {self._home}", hint="that link was made by hand; remove it by hand"
             )
-        with nobody_fetches(_lock(self._home, name), f"converted:{name}"):
+        with nobody_fetches(_lock_file(self._home, name), f"converted:{name}"):
             (folder / RECORD).unlink(missing_ok=True)  # first, so that half of it is no model
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -101,24 +101,24 @@ class ConvertedSource:
 def workshop(home: Path, name: str) -> Iterator[Path]:
     """Give a new folder in which the model `name` is made; `settle` names it, and otherwise it is deleted.
 
-    What a killed process left there is deleted, too. Conflict where another process makes it just now.
+    So is what killed processes left. Conflict where another process makes the same just now.
     """
     folder = home / "converted"
     folder.mkdir(parents=True, exist_ok=True)
     (home / "downloads").mkdir(parents=True, exist_ok=True)
-    held = filelock.FileLock(_lock(home, name))
+    for left in folder.glob(f"{UNNAMED}*"):
+        with contextlib.suppress(filelock.Timeout), _lock(home, left.name.removeprefix(UNNAMED)):
+            shutil.rmtree(left, ignore_errors=True)
+    new = folder / f"{UNNAMED}{name}"
     try:
-        held.acquire(timeout=0)
+        with _lock(home, name):
+            try:
+                new.mkdir()
+                yield new
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
     except filelock.Timeout as error:
         raise Conflict(f"converted:{name} is being made", hint="wait for it, or stop it first") from error
-    new = folder / f"{name}{NEW}"
-    try:
-        shutil.rmtree(new, ignore_errors=True)
-        new.mkdir()
-        yield new
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
-        held.release()
 
 
 def settle(new: Path, record: Record) -> None:
@@ -126,7 +126,7 @@ def settle(new: Path, record: Record) -> None:
     (new / FILE).chmod(stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH)
     write_record(new, record)
     sync_folder(new)
-    new.replace(new.with_name(new.name.removesuffix(NEW)))
+    new.replace(new.with_name(new.name.removeprefix(UNNAMED)))
     sync_folder(new.parent)
 
 
@@ -139,7 +139,7 @@ def read_record(folder: Path) -> Record | None:
 
 def write_record(folder: Path, record: Record) -> None:
     """Write what is known of the model in `folder`, whole or not at all. OSError as it comes."""
-    temporary = folder / f"{RECORD}{NEW}"
+    temporary = folder / f"{RECORD}.new"
     with temporary.open("wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(record)))
         file.flush()
@@ -147,7 +147,12 @@ def write_record(folder: Path, record: Record) -> None:
     temporary.replace(folder / RECORD)
 
 
-def _lock(home: Path, name: str) -> Path:
+def _lock(home: Path, name: str) -> filelock.BaseFileLock:
+    """Return what holds a name while it is made; entering it raises Timeout where another process does."""
+    return filelock.FileLock(_lock_file(home, name), timeout=0)
+
+
+def _lock_file(home: Path, name: str) -> Path:
     return home / "downloads" / f"converted-{name}.lock"
 
 
