@@ -28,6 +28,8 @@ F32 = 0
 QUANTIZATION_VERSION = 2
 """`GGML_QNT_VERSION` of ggml.h: in which way the formats are meant"""
 ELEMENTS_AT_ONCE = 4 << 20
+"""A whole number of blocks of any format. Where a row ends doesn't matter to them, only to importance
+matrices; so a tensor of one endless row takes no more memory than others."""
 PLAIN = {"f16": "ggml_fp16_to_fp32_row", "bf16": "ggml_bf16_to_fp32_row"}
 """formats that are no blocks, and how they become numbers"""
 ABOUT_FILES = (b"split.no", b"split.count", b"split.tensors.count", b"general.alignment")
@@ -76,8 +78,7 @@ class _Source(msgspec.Struct, frozen=True):
     file: BinaryIO
     offset: int
     number: int
-    row: int
-    rows: int
+    elements: int
 
 
 class _Init(ctypes.Structure):
@@ -134,7 +135,6 @@ def load() -> ctypes.CDLL:
         ("gguf_get_meta_data", None, (context, c_void_p)),
         ("ggml_get_tensor", c_void_p, (c_void_p, text)),
         ("ggml_nelements", number, (c_void_p,)),
-        ("ggml_nrows", number, (c_void_p,)),
         ("ggml_type_name", text, (c_int,)),
         ("ggml_row_size", c_size_t, (c_int, number)),
         ("ggml_quantize_chunk", c_size_t, (c_int, c_void_p, c_void_p, number, number, number, c_void_p)),
@@ -197,15 +197,13 @@ def _read(library: ctypes.CDLL, header: int, files: Sequence[BinaryIO]) -> dict[
         for place in range(library.gguf_get_n_tensors(source)):
             name: bytes = library.gguf_get_tensor_name(source, place)
             handle = library.ggml_get_tensor(tensors, name)
-            rows = library.ggml_nrows(handle)
             found[name.decode()] = _Source(
                 name=name.decode(),
                 handle=handle,
                 file=file,
                 offset=data + library.gguf_get_tensor_offset(source, place),
                 number=library.gguf_get_tensor_type(source, place),
-                row=library.ggml_nelements(handle) // rows,
-                rows=rows,
+                elements=library.ggml_nelements(handle),
             )
     for key in ABOUT_FILES:
         library.gguf_remove_key(header, key)
@@ -223,19 +221,22 @@ def _pieces(
 ) -> Iterator[list[bytes]]:
     """Yield the tensor in its new format, a few pieces at a time."""
     convert = _converter(library, source, number)
-    row_bytes = library.ggml_row_size(source.number, source.row)
-    at_once = max(1, ELEMENTS_AT_ONCE // source.row)
     source.file.seek(source.offset)
-    blocks = [min(at_once, source.rows - row) for row in range(0, source.rows, at_once)]
-    for begun in range(0, len(blocks), threads):
-        read = [source.file.read(rows * row_bytes) for rows in blocks[begun : begun + threads]]
-        if len(read[-1]) < blocks[min(begun + threads, len(blocks)) - 1] * row_bytes:
+    places = range(0, source.elements, ELEMENTS_AT_ONCE)
+    counts = [min(ELEMENTS_AT_ONCE, source.elements - place) for place in places]
+    for begun in range(0, len(counts), threads):
+        wanted = [library.ggml_row_size(source.number, count) for count in counts[begun : begun + threads]]
+        read = [source.file.read(size_bytes) for size_bytes in wanted]
+        if len(read[-1]) < wanted[-1]:
             raise Unfit("the file became shorter while it was read")
-        yield list(pool.map(convert, read))
+        yield list(pool.map(convert, read, counts[begun : begun + threads]))
 
 
-def _converter(library: ctypes.CDLL, source: _Source, number: int) -> Callable[[bytes], bytes]:
-    """Return what turns rows of a tensor into its new format; what isn't finite stays out of models."""
+def _converter(library: ctypes.CDLL, source: _Source, number: int) -> Callable[[bytes, int], bytes]:
+    """Return what turns a piece of a tensor, so many elements, into its new format.
+
+    What isn't finite stays out of models.
+    """
 
     def checked(kind: int, data: bytes) -> bytes:
         if not library.ggml_validate_row_data(kind, data, len(data)):
@@ -243,18 +244,16 @@ def _converter(library: ctypes.CDLL, source: _Source, number: int) -> Callable[[
         return data
 
     if number == source.number:
-        return lambda data: checked(number, data)
-    row_bytes = library.ggml_row_size(source.number, source.row)
+        return lambda data, count: checked(number, data)
     to_numbers = _reader(library, source.number)
 
-    def convert(data: bytes) -> bytes:
-        rows = len(data) // row_bytes
+    def convert(data: bytes, count: int) -> bytes:
         numbers: Any = checked(source.number, data)
         if to_numbers is not None:
-            numbers = (c_float * (rows * source.row))()
-            to_numbers(data, numbers, rows * source.row)
-        made = ctypes.create_string_buffer(rows * library.ggml_row_size(number, source.row))
-        library.ggml_quantize_chunk(number, numbers, made, 0, rows, source.row, None)
+            numbers = (c_float * count)()
+            to_numbers(data, numbers, count)
+        made = ctypes.create_string_buffer(library.ggml_row_size(number, count))
+        library.ggml_quantize_chunk(number, numbers, made, 0, 1, count, None)
         return checked(number, made.raw)
 
     return convert

@@ -13,7 +13,7 @@ from fireside.engines.child import Child
 from fireside.errors import EngineCrashed, EngineError, EngineUnavailable, ModelDamaged, StoreFull
 
 COMMAND = (sys.executable, "-P", "-m", "fireside.converting.child")
-PATIENCE_S = 60.0
+PATIENCE_S, LEAVING_S = 60.0, 5.0
 NEVER_SAID = "\0"
 """in the place of a secret: it is told none"""
 
@@ -32,13 +32,14 @@ async def quantise(task: Task, told: Callable[[int], None]) -> Finished:
     try:
         while True:
             line = await child.answer(patience_s=PATIENCE_S, size_bytes=task.limit_bytes)
-            match _answers.decode(line):
-                case Wrote(done_bytes):
-                    told(done_bytes)
-                case Finished() as finished:
-                    return finished
-                case Refused() as refused:
-                    raise _explained(refused)
+            answer = _answers.decode(line)
+            if isinstance(answer, Wrote):
+                told(answer.done_bytes)
+                continue
+            await child.gone_within(LEAVING_S)
+            if isinstance(answer, Refused):
+                raise _explained(answer)
+            return answer
     except EngineCrashed as crash:
         raise EngineError(
             f"the conversion broke off: {crash.message}", hint=f"nothing of it is left; {child.last_words()}"
