@@ -136,6 +136,27 @@ async def test_what_a_killed_server_left_is_no_model_and_is_cleared_away(
     assert [folder.name for folder in (home / "converted").iterdir()] == ["x-Q8_0"]
 
 
+async def test_one_whose_file_was_changed_is_no_model_and_is_made_anew(
+    conversions: Conversions, library: Library, tmp_path: Path
+) -> None:
+    source = write_model(tmp_path / "x.gguf", halves())
+    reference = await conversions.convert(str(source), "Q8_0", None, nothing)
+    with Path(library.card(reference).path or "").open("ab") as file:
+        file.write(b"more")
+    assert library.installed() == ()
+    assert await conversions.convert(str(source), "Q8_0", None, nothing) == reference
+    assert library.card(reference).installed
+
+
+async def test_a_folder_that_takes_nothing_is_said(
+    conversions: Conversions, home: Path, tmp_path: Path
+) -> None:
+    home.mkdir()
+    (home / "converted").write_text("somebody's file")
+    with pytest.raises(StoreFull, match="can't be stored"):
+        await conversions.convert(str(write_model(tmp_path / "x.gguf", halves())), "Q8_0", None, nothing)
+
+
 async def test_a_full_disk_is_said(smollm2: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.gguf"
     task = Task((str(smollm2),), str(target), (("token_embd.weight", 8),), 7, 1, limit_bytes=1 << 20)
@@ -244,6 +265,9 @@ async def test_an_alias_stands_for_its_model(tmp_path: Path, home: Path) -> None
     source = write_model(tmp_path / "x.gguf", halves())
     library.made.save("mine", Alias(f"file:{source}"))
     assert plan_of(conversions, "mine", "Q8_0").source == f"file:{source}"
+    library.made.save("fast", Alias(await conversions.convert("mine", "Q8_0", None, nothing)))
+    assert library.card("fast").alias_of == "converted:x-Q8_0"
+    assert library.weights("fast").path == Path(library.card("converted:x-Q8_0").path or "")
 
 
 async def test_what_was_made_is_measured_and_the_measurement_stays(

@@ -87,18 +87,16 @@ class Conversions:
         plan = making.plan
         if plan.is_here:
             return plan.reference
-        self._check_room(plan)
-        with workshop(self._folder, parse(plan.reference).name) as new:
-            task = Task(
-                sources=tuple(map(str, making.parts)),
-                target=str(new / FILE),
-                tensors=tuple((tensor.name, tensor.number) for tensor in making.tensors),
-                file_type=FILE_NUMBERS[kind],
-                threads=machine.usable_cores(),
-                limit_bytes=plan.size_bytes + SPARE_BYTES,
-            )
-            finished = await quantise(task, lambda done: told(done, plan.size_bytes))
-            await asyncio.to_thread(self._settle, new, making, finished)
+        try:
+            self._check_room(plan)
+            with workshop(self._folder, parse(plan.reference).name) as new:
+                finished = await quantise(_task(making, new / FILE), lambda done: told(done, plan.size_bytes))
+                await asyncio.to_thread(_settle, new, making, finished)
+        except OSError as error:
+            raise StoreFull(
+                f"the converted model can't be stored in {self._folder}: {error.strerror}",
+                hint="make room and make the folder writable, or move Fireside's home with FIRESIDE_HOME",
+            ) from error
         return plan.reference
 
     async def measure(self, reference: str, told: Told) -> Measured:
@@ -209,29 +207,41 @@ class Conversions:
                 hint="make room, or move Fireside's home to another disk with FIRESIDE_HOME",
             )
 
-    def _settle(self, new: Path, making: _Making, finished: Finished) -> None:
-        """Look at what was written before it counts as a model."""
-        path, card = new / FILE, making.card
-        facts = gguf_facts(path)
-        if (facts.architecture, facts.tokenizer) != (card.architecture, card.tokenizer):
-            raise ModelDamaged("the conversion came out as another model", hint="tell Fireside's makers")
-        status = path.stat()
-        settle(
-            new,
-            Record(
-                name=parse(making.plan.reference).name,
-                origin=f"{card.origin}; converted here",
-                conversion=Conversion(card.reference, making.plan.kind, card.quantization),
-                sha256=finished.sha256,
-                size_bytes=status.st_size,
-                mtime_ns=status.st_mtime_ns,
-                licence=card.licence,
-                terms=card.terms,
-                languages=card.languages,
-                tuned_for=card.tuned_for,
-                defaults=card.defaults,
-            ),
-        )
+
+def _task(making: _Making, target: Path) -> Task:
+    return Task(
+        sources=tuple(map(str, making.parts)),
+        target=str(target),
+        tensors=tuple((tensor.name, tensor.number) for tensor in making.tensors),
+        file_type=FILE_NUMBERS[making.plan.kind],
+        threads=machine.usable_cores(),
+        limit_bytes=making.plan.size_bytes + SPARE_BYTES,
+    )
+
+
+def _settle(new: Path, making: _Making, finished: Finished) -> None:
+    """Look at what was written before it counts as a model."""
+    path, card = new / FILE, making.card
+    facts = gguf_facts(path)
+    if (facts.architecture, facts.tokenizer) != (card.architecture, card.tokenizer):
+        raise ModelDamaged("the conversion came out as another model", hint="tell Fireside's makers")
+    status = path.stat()
+    settle(
+        new,
+        Record(
+            name=parse(making.plan.reference).name,
+            origin=f"{card.origin}; converted here",
+            conversion=Conversion(card.reference, making.plan.kind, card.quantization),
+            sha256=finished.sha256,
+            size_bytes=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            licence=card.licence,
+            terms=card.terms,
+            languages=card.languages,
+            tuned_for=card.tuned_for,
+            defaults=card.defaults,
+        ),
+    )
 
 
 def _keep(folder: Path, measured: Measured) -> None:

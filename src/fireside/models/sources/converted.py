@@ -122,11 +122,13 @@ def workshop(home: Path, name: str) -> Iterator[Path]:
 
 
 def settle(new: Path, record: Record) -> None:
-    """Give a finished model its name. OSError where the disk doesn't let that happen."""
+    """Give a finished model its name, in the place of one that broke. OSError where the disk refuses that."""
     (new / FILE).chmod(stat.S_IRUSR | stat.S_IWUSR | stat.S_IRGRP | stat.S_IROTH)
     write_record(new, record)
     sync_folder(new)
-    new.replace(new.with_name(new.name.removeprefix(UNNAMED)))
+    named = new.with_name(new.name.removeprefix(UNNAMED))
+    shutil.rmtree(named, ignore_errors=True)
+    new.replace(named)
     sync_folder(new.parent)
 
 
