@@ -229,7 +229,6 @@ def _settle(new: Path, making: _Making, finished: Finished) -> None:
     settle(
         new,
         Record(
-            name=parse(making.plan.reference).name,
             origin=f"{card.origin}; converted here",
             conversion=Conversion(card.reference, making.plan.kind, card.quantization),
             sha256=finished.sha256,

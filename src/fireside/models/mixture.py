@@ -28,9 +28,9 @@ BASES = {
 """what most of a model's weights get"""
 FILE_NUMBERS = {name: number for number, name in FILE_TYPES.items()}
 NUMBERS = {name: number for number, name in TENSOR_TYPES.items()}
-NARROWER = {"Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
-"""for rows that are no whole blocks of 256"""
-LEFT = re.compile(
+SHORT_BLOCKS = {"Q3_K": "Q4_0", "Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}
+"""in the place of formats with blocks of 256, for rows that are no whole ones"""
+KEPT = re.compile(
     r"_norm\.weight|ffn_gate_inp\.weight|ffn_gate_tid2eid\.weight|altup|laurel|per_layer_model_proj|ssm_conv1d"
     r"|shortconv\.conv\.weight|indexer\.[kq]_proj\.weight|time_mix_(first|w[012]|v[012]|a[012]|g[12]|decay_w[12]"
     r"|lerp_fused)\.weight|attn_rel_b\.weight|^position_embd\.weight|^token_types\.weight|\.position_embd|sam\.pos_embd"
@@ -89,7 +89,7 @@ def mixture(tensors: Sequence[Tensor], shape: Shape, kind: str) -> tuple[Chosen,
 
 
 def _is_converted(tensor: Tensor) -> bool:
-    return tensor.dimensions > 1 and tensor.name.endswith("weight") and not LEFT.search(tensor.name)
+    return tensor.dimensions > 1 and tensor.name.endswith("weight") and not KEPT.search(tensor.name)
 
 
 def _is_table(name: str) -> bool:
@@ -169,5 +169,5 @@ def _fitting(wanted: str, row: int) -> str:
     ('Q4_K', 'Q5_0', 'F16', 'F16')
     """
     if row % TENSOR_BLOCKS[NUMBERS[wanted]][0]:
-        wanted = NARROWER.get(wanted, "F16")
+        wanted = SHORT_BLOCKS.get(wanted, "F16")
     return "F16" if row % TENSOR_BLOCKS[NUMBERS[wanted]][0] else wanted

@@ -29,7 +29,6 @@ UNNAMED = "."
 class Record(msgspec.Struct, frozen=True):
     """What lies beside a converted model: what its file can't tell, and which file it was."""
 
-    name: str
     origin: str
     conversion: Conversion
     sha256: str
@@ -69,7 +68,7 @@ class ConvertedSource:
         card = inspect(folder / FILE, reference=f"converted:{name}", origin=record.origin)
         return msgspec.structs.replace(
             card,
-            name=record.name,
+            name=name,
             sha256=record.sha256,
             licence=record.licence,
             terms=record.terms,
