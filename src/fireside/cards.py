@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from fireside.conversions import Conversion
 from fireside.messages import Defaults, Place, Value
 
 Pooling = Literal["mean", "cls", "last", "rank"]
@@ -75,6 +76,8 @@ class ModelCard(msgspec.Struct, frozen=True):
     is_default: bool = False
     defaults: Defaults = Defaults()
     """what its makers recommend; everybody else's wishes go before it"""
+    conversion: Conversion | None = None
+    """how it was made here of another model"""
 
 
 class FoundModel(msgspec.Struct, frozen=True):

@@ -27,7 +27,9 @@ class Started(msgspec.Struct, tag_field="event", tag="started", frozen=True):
 class Progress(msgspec.Struct, tag_field="event", tag="progress", frozen=True):
     """What is waited for; not kept, and may be skipped. `total` is None where nobody knows."""
 
-    stage: Literal["queued", "fetching", "verifying", "loading", "reading", "measuring"]
+    stage: Literal[
+        "queued", "fetching", "verifying", "loading", "reading", "measuring", "converting", "comparing"
+    ]
     done: float
     total: float | None = None
     unit: Literal["bytes", "tokens", "share", "replies"] = "tokens"

@@ -19,7 +19,8 @@ def described(card: ModelCard, state: str, fit: str | None = None) -> tuple[Fiel
 
     `fit` tells how it runs here.
     """
-    here = [(_("on this machine"), fit), *_whereabouts(card, state)]
+    compared = _("beside the original"), _compared(card)
+    here = [(_("on this machine"), fit), compared, *_whereabouts(card, state)]
     return _origin(card), _abilities(card), _make(card), here
 
 
@@ -28,6 +29,7 @@ def _origin(card: ModelCard) -> Fields:
         (_("model"), card.reference),
         (_("name"), card.name),
         (_("stands for"), card.alias_of),
+        (_("converted from"), _converted(card)),
         (_("adapters"), ", ".join(card.adapters)),
         (_("origin"), card.origin),
         (_("revision"), card.revision),
@@ -35,6 +37,23 @@ def _origin(card: ModelCard) -> Fields:
         (_("terms"), card.terms),
         (_("place"), _("this machine") if card.place == "here" else _("another server")),
     ]
+
+
+def _converted(card: ModelCard) -> str | None:
+    if card.conversion is None:
+        return None
+    was = card.conversion.was
+    return f"{card.conversion.source} ({was})" if was else card.conversion.source
+
+
+def _compared(card: ModelCard) -> str | None:
+    """Return how a converted model does beside its original, where that was measured."""
+    from fireside.cli.models_convert import in_words, loss
+
+    measured = card.conversion and card.conversion.measured
+    if not measured:
+        return None
+    return _("{words}; its perplexity is {loss}", words=in_words(measured), loss=loss(measured))
 
 
 def _abilities(card: ModelCard) -> Fields:

@@ -32,6 +32,10 @@ MORE: Commands = {
         _("Unload a model; replies that it writes now are finished first."),
     ),
     "import": ("fireside.cli.imports:import_models", _("List or use what other programs keep here.")),
+    "convert": (
+        "fireside.cli.models_convert:convert",
+        _("Make a smaller or faster model of one, and compare the two."),
+    ),
     "fit": ("fireside.cli.models_fit:fit_models", _("Tell which models run on this machine, and how fast.")),
     "trust": ("fireside.cli.trust:trust", _("Look at the code that a model brings, and let it run or not.")),
     "search": ("fireside.cli.models_search:search", _("Find models that could be fetched.")),

@@ -23,6 +23,7 @@ from msgspec import UNSET, UnsetType
 
 from fireside.cards import ImportSummary, Key, ModelCard, NewKey, Pairing, Persona, Scope, ServerStatus
 from fireside.client.connection import Connection, Disconnected
+from fireside.client.conversions import ConversionRoutes
 from fireside.client.defaults import stated
 from fireside.client.fits import FitRoutes
 from fireside.client.imports import ImportRoutes
@@ -116,6 +117,7 @@ class AsyncClient:
         self.fits = FitRoutes(connection)
         self.trust = TrustRoutes(connection)
         self.offers = OfferRoutes(connection)
+        self.conversions = ConversionRoutes(connection)
 
     @property
     def address(self) -> str:

@@ -97,7 +97,7 @@ def _sound(library: Library, card: ModelCard, who: Examined) -> Iterator[Finding
         if who.deep and card.sha256 and _sha256(path) != card.sha256:
             raise ModelDamaged(
                 f"{path} is not the file that was published: its SHA-256 differs",
-                hint="fetch it again",
+                hint="make it again" if card.conversion else "fetch it again",
             )
     except FiresideError as error:
         yield problem_of("models", error, _fetching_again(who, library, card.reference, error))

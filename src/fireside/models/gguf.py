@@ -11,8 +11,9 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -24,13 +25,16 @@ from fireside.models.gguf_cursor import (
     MAX_HEADER_BYTES,
     Cursor,
     MoreNeeded,
+    Tensors,
     Values,
     read_tensors,
     read_values,
 )
 from fireside.models.gguf_types import FILE_TYPES
 from fireside.models.lookalikes import seems_to_be
-from fireside.models.tensors import TensorGroup
+from fireside.models.tensors import Tensor, TensorGroup
+
+Parsed = TypeVar("Parsed")
 
 MAGIC = b"GGUF"
 PART_TYPES = ("adapter.type", "clip.vision.projector_type", "clip.projector_type")
@@ -132,10 +136,18 @@ def read_header(path: Path) -> Header:
         ) from error
 
 
+def read_tensor_table(path: Path) -> tuple[Values, tuple[Tensor, ...]]:
+    """Return the values and each tensor of one GGUF file; raises what `read_header` does."""
+    read_header(path)
+    with path.open("rb") as file:
+        values, tensors, _ = _read(path, file, path.stat().st_size, _parse)
+    return values, tensors.each
+
+
 @functools.lru_cache(maxsize=REMEMBERED)
 def _header(path: Path, size: int, mtime_ns: int) -> Header:
     with path.open("rb") as file:
-        return _read(path, file, size)
+        return _read(path, file, size, _parse_header)
 
 
 def _missing(path: Path) -> ModelNotFound:
@@ -146,13 +158,13 @@ def _missing(path: Path) -> ModelNotFound:
     return ModelNotFound(f"there is no file {path}", hint="check the path; it names one .gguf file")
 
 
-def _read(path: Path, file: BinaryIO, size: int) -> Header:
+def _read(path: Path, file: BinaryIO, size: int, parse: Callable[[bytes, int], Parsed]) -> Parsed:
     """Parse what is read, reading twice as much while the header goes on."""
     data = file.read(min(size, FIRST_READ_BYTES))
     try:
         while True:
             try:
-                return _parse(data, size)
+                return parse(data, size)
             except MoreNeeded:
                 more = file.read(len(data))
                 if not more:
@@ -164,7 +176,8 @@ def _read(path: Path, file: BinaryIO, size: int) -> Header:
         ) from damage
 
 
-def _parse(data: bytes, size: int) -> Header:
+def _parse(data: bytes, size: int) -> tuple[Values, Tensors, dict[str, Any]]:
+    """Return the values, the tensors, and what is known of the header itself."""
     if data[:4] != MAGIC:
         raise Damaged(
             f"it is not a GGUF file, it seems to be {seems_to_be(data[:64])}",
@@ -179,23 +192,27 @@ def _parse(data: bytes, size: int) -> Header:
         )
     tensor_count, value_count = cursor.u64(), cursor.u64()
     values = read_values(cursor, value_count)
-    split_count = values.whole("split.count") or 1
     tensors = read_tensors(
         cursor,
         tensor_count,
         values.whole("general.alignment") or 32,
-        can_be_empty=split_count > 1,
+        can_be_empty=(values.whole("split.count") or 1) > 1,
     )
+    sha256 = hashlib.sha256(data[: cursor.position]).hexdigest()
+    return values, tensors, {"version": version, "header_sha256": sha256}
+
+
+def _parse_header(data: bytes, size: int) -> Header:
+    values, tensors, known = _parse(data, size)
     return _described(
         values,
-        version=version,
+        **known,
         size_bytes=size,
-        header_sha256=hashlib.sha256(data[: cursor.position]).hexdigest(),
         elements=tensors.elements,
         tensors=tensors.count,
         groups=tensors.groups,
         has_vision=tensors.has_vision,
-        split_count=split_count,
+        split_count=values.whole("split.count") or 1,
     )
 
 

@@ -189,6 +189,7 @@ class Tensors(msgspec.Struct, frozen=True):
     groups: tuple[TensorGroup, ...]
     has_vision: bool
     """whether a projector's are among them"""
+    each: tuple[Tensor, ...]
 
 
 def read_tensors(cursor: Cursor, count: int, alignment: int, *, can_be_empty: bool) -> Tensors:
@@ -201,7 +202,7 @@ def read_tensors(cursor: Cursor, count: int, alignment: int, *, can_be_empty: bo
     if len({tensor.name for tensor in tensors}) != count:
         raise Damaged("two of its tensors have the same name")
     start = cursor.position + -cursor.position % alignment
-    for name, _, _, offset, length in tensors:
+    for name, _, _, offset, length, *_ in tensors:
         if offset % alignment:
             raise Damaged(f"the tensor {name!r} doesn't begin at a multiple of {alignment} bytes")
         if start + offset + length > cursor.size:
@@ -219,6 +220,7 @@ def read_tensors(cursor: Cursor, count: int, alignment: int, *, can_be_empty: bo
         elements=sum(tensor.elements for tensor in tensors),
         groups=grouped(tensors),
         has_vision=any(tensor.name.startswith(VISION_PARTS) for tensor in tensors),
+        each=tuple(tensors),
     )
 
 
@@ -237,4 +239,8 @@ def _read_tensor(cursor: Cursor) -> Tensor:
     if kind in TENSOR_BLOCKS and shape and shape[0] % block:
         raise Damaged(f"the rows of the tensor {name!r} are no whole blocks of {block}")
     size_bytes = elements // block * block_bytes
-    return Tensor(name, TENSOR_TYPES.get(kind, f"type {kind}"), elements, offset, size_bytes)
+    # As ggml counts them: dimensions of 1 at the end are none.
+    used = max((at for at, length in enumerate(shape, start=1) if length > 1), default=1)
+    row = shape[0] if shape else 1
+    told = TENSOR_TYPES.get(kind, f"type {kind}")
+    return Tensor(name, told, elements, offset, size_bytes, kind, row, used)

@@ -27,7 +27,7 @@ def gguf_facts(path: Path) -> Facts:
     """
     header = read_header(path)
     _check_whole_model(path, header)
-    parts = [path, *_other_parts(path, header)]
+    parts = parts_of(path)
     headers = [header, *(_part(part, number, header) for number, part in enumerate(parts[1:], start=1))]
     _check_tensors(path, headers)
     writes = header.pooling is None
@@ -56,6 +56,11 @@ def gguf_facts(path: Path) -> Facts:
         languages=header.languages,
         defaults=Defaults(sampling=recommended(dict(header.recommended))),
     )
+
+
+def parts_of(path: Path) -> list[Path]:
+    """Return all files of the model whose first or only one is at `path`; raises what `gguf_facts` does."""
+    return [path, *_other_parts(path, read_header(path))]
 
 
 def projector_beside(path: Path, header: Header | None = None) -> Path | None:

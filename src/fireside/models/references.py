@@ -21,6 +21,7 @@ _HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _QUANTIZATION = re.compile(r"[A-Za-z0-9][\w.-]{0,63}", re.ASCII)
 _PLAIN_PATH = re.compile(r"(?!.*\.\.)\w[\w .+@=()\[\]-]{0,199}(/\w[\w .+@=()\[\]-]{0,199}){0,8}")
 _SHA256 = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_CONVERTED = re.compile(r"[A-Za-z0-9](?:[\w.-]{0,98}\w)?", re.ASCII)
 _REMOTE = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}(?:/\S(?:.{0,298}\S)?)?")
 
 
@@ -185,12 +186,23 @@ def _remote(name: str) -> str:
     return name
 
 
+def _converted(name: str) -> str:
+    if not _CONVERTED.fullmatch(name) or ".." in name:
+        raise BadReference(
+            f"{name!r} is no name of a converted model",
+            hint="a name has letters, digits, dots, hyphens and underscores, like smollm2-Q4_0",
+            param="name",
+        )
+    return name
+
+
 _PARSERS = {
     "pypi": _project,
     "file": _file,
     "hf": _hub,
     "https": _https,
     "remote": _remote,
+    "converted": _converted,
     **STORED,
     ALIAS: _alias,
 }

@@ -20,6 +20,11 @@ class Tensor(NamedTuple):
     elements: int
     offset: int
     size_bytes: int
+    number: int = 0
+    """of its format"""
+    row: int = 0
+    """elements of its first dimension"""
+    dimensions: int = 1
 
 
 class TensorGroup(msgspec.Struct, frozen=True):

@@ -7,53 +7,26 @@ hardly does.
 from __future__ import annotations
 
 import math
-import random
 import statistics
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack, aclosing
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
 
 from fireside.builds import Compared
 from fireside.engines import llamacpp
-from fireside.engines.protocol import Engine, ModelFile, Piece
+from fireside.engines.protocol import Engine, ModelFile
 from fireside.errors import EngineError
-from fireside.messages import Sampling
+from fireside.likelihood import change, likelihood_of
+from fireside.racing import CONTEXT_LENGTH, race
 from fireside.settings import Settings
 
-TEXT = (
-    "A fire needs three things: something that burns, air, and enough heat to begin. Take one of them away, "
-    "and it goes out. Water cools the wood, a blanket keeps the air out, and a fire that has eaten its last "
-    "log has nothing left to do. People have sat around such fires for a very long time, to cook, to keep "
-    "warm, and above all to talk."
-)
-"""what both builds are asked about; its words are this project's own"""
-FIRST_JUDGED = 16
-CANDIDATES = 1_000
-"""A word that isn't among so many is left out for both."""
-ROUNDS = 3
-READ_TOKENS, WRITTEN_TOKENS = 384, 48
-CONTEXT_LENGTH = 2_048
 MOST_DRIFT = 0.005
 LEAST_GAIN, LEAST_OF_EACH = 1.02, 0.9
 """faster on the whole, and slower at neither reading nor writing by more than a busy machine explains"""
 
 Judged = Callable[[int, int], None]
-
-
-class _Candidate(msgspec.Struct):
-    id: int
-    logprob: float | None = None
-
-
-class _Position(msgspec.Struct):
-    top_logprobs: list[_Candidate]
-
-
-class _Answer(msgspec.Struct):
-    completion_probabilities: list[_Position]
 
 
 async def compare(model: ModelFile, settings: Settings, server: Path, judged: Judged) -> Compared:
@@ -65,28 +38,20 @@ async def compare(model: ModelFile, settings: Settings, server: Path, judged: Ju
         for chosen in (alone, msgspec.structs.replace(alone, llama_server=str(server))):
             engines.append(await llamacpp.start(small, chosen))
             opened.push_async_callback(engines[-1].aclose)
-        prebuilt, built = [await _probabilities(engine) for engine in engines]
-        drift = drift_of(prebuilt, built)
+        before, after = [await likelihood_of(engine) for engine in engines]
+        drift = round(abs(change(before, after).mean / before.mean), 6)
         if drift > MOST_DRIFT:
             raise EngineError(
                 f"the built engine computes something else: its probabilities differ by {drift:.2%}",
                 hint="the prebuilt engine goes on being used; another compiler may do better",
             )
-        reading, writing = await _speeds(engines, model.identity, judged)
-        return Compared(model=model.reference, reading=reading, writing=writing, drift=drift)
-
-
-def drift_of(one: Sequence[float | None], other: Sequence[float | None]) -> float:
-    """Return the difference of the mean log-probabilities, as a share, over what both found.
-
-    >>> drift_of([-2.0, None, -4.0], [-2.0, -9.0, -4.03])
-    0.005
-    """
-    pairs = [(mine, theirs) for mine, theirs in zip(one, other, strict=True) if None not in (mine, theirs)]
-    if not pairs:
-        return math.inf
-    means = [statistics.fmean(side) for side in zip(*pairs, strict=True)]
-    return round(abs(means[0] - means[1]) / max(abs(means[0]), 1e-9), 6)
+        turns = await race(engines, model.identity, judged)
+        return Compared(
+            model=model.reference,
+            reading=statistics.median(prebuilt.reading / built.reading for prebuilt, built in turns),
+            writing=statistics.median(prebuilt.writing / built.writing for prebuilt, built in turns),
+            drift=drift,
+        )
 
 
 def is_better(compared: Compared) -> bool:
@@ -98,49 +63,3 @@ def is_better(compared: Compared) -> bool:
     """
     whole = math.sqrt(compared.reading * compared.writing)
     return whole >= LEAST_GAIN and min(compared.reading, compared.writing) >= LEAST_OF_EACH
-
-
-async def _probabilities(engine: Engine) -> list[float | None]:
-    """Return the logarithm of each token's probability in `TEXT`; None beyond the candidates."""
-    ids = await engine.tokenize(TEXT, special=False, whole=True)
-    found: list[float | None] = []
-    for at in range(FIRST_JUDGED, len(ids)):
-        asked = {"prompt": ids[:at], "n_predict": 1, "n_probs": CANDIDATES, "cache_prompt": True}
-        async with aclosing(engine.relay("/completion", msgspec.json.encode(asked))) as data:
-            answer = b"".join([piece async for piece in data])
-        position = msgspec.json.decode(answer, type=_Answer).completion_probabilities[0]
-        known = {candidate.id: candidate.logprob for candidate in position.top_logprobs}
-        found.append(known.get(ids[at]))
-    return found
-
-
-async def _speeds(engines: Sequence[Engine], seed: str, judged: Judged) -> tuple[float, float]:
-    """Return how much faster the second engine reads and writes than the first; medians of turns."""
-    chance = random.Random(seed)  # noqa: S311 - text that nobody has read before, not a secret
-    vocabulary = await engines[0].tokenize(TEXT, special=False)
-    ratios: list[tuple[float, float]] = []
-    for number in range(ROUNDS + 1):
-        taken = []
-        for engine in engines if number % 2 else reversed(engines):
-            prompt = [chance.choice(vocabulary) for _ in range(READ_TOKENS)]
-            taken.append((engine, await _timed(engine, prompt)))
-        judged(number + 1, ROUNDS + 1)
-        first, second = (next(took for one, took in taken if one is engine) for engine in engines)
-        if number:  # the first turn warms up
-            ratios.append((first[0] / second[0], first[1] / second[1]))
-    return statistics.median(one for one, _ in ratios), statistics.median(one for _, one in ratios)
-
-
-async def _timed(engine: Engine, prompt: Sequence[int]) -> tuple[float, float]:
-    """Return the seconds until the first word, and those of each further one."""
-    begun, first, last, tokens = time.monotonic(), 0.0, 0.0, 0
-    steps = engine.generate(prompt, Sampling(temperature=0), max_tokens=WRITTEN_TOKENS)
-    async with aclosing(steps) as generated:
-        async for step in generated:
-            if isinstance(step, Piece):
-                last = time.monotonic()
-                first = first or last
-                tokens += len(step.ids)
-    if tokens < 2:
-        raise EngineError("the engine wrote nothing to be measured", hint="try again")
-    return first - begun, (last - first) / (tokens - 1)

@@ -30,6 +30,7 @@ from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
     aliases,
     conversations,
+    converting,
     docs,
     imports,
     keys,
@@ -49,7 +50,7 @@ from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
     *(maintenance, metrics, conversations, replies, memories),
-    *(models, models_fit, models_search, aliases, loading, imports, trust),
+    *(models, models_fit, models_search, aliases, converting, loading, imports, trust),
     *(keys, sessions, docs, page),
 )
 

@@ -149,7 +149,7 @@ def may_name_model(app: App, caller: Caller, reference: str) -> bool:
 
 CHOSEN = ("remote:",)
 """Sources that reach only what the settings name: whoever may chat may choose among that."""
-FETCHED = ("pypi:", "hf:", "alias:")
+FETCHED = ("pypi:", "hf:", "alias:", "converted:")
 """Sources that don't touch files which are here already, but for those that the owner gave a name."""
 Fireside = Annotated[App, Depends(the_app)]
 OWNER: list[Dependency] = [Depends(owner_only)]

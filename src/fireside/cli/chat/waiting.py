@@ -91,6 +91,10 @@ def _stage(progress: Progress) -> str:
             return _("reading: {tokens} tokens", tokens=counts)
         case "measuring":
             return _("measuring this machine: {share:.0%}", share=done / (total or 1))
+        case "converting":
+            return _("converting the model: {amount}", amount=_amount(done, total))
+        case "comparing":
+            return _("comparing it with the original: {share:.0%}", share=done / (total or 1))
 
 
 def _amount(done: float, total: float | None) -> str:

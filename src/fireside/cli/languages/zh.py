@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
+from fireside.cli.languages.zh_convert import TEXTS as CONVERT
 from fireside.cli.languages.zh_doctor import TEXTS as DOCTOR
 from fireside.cli.languages.zh_fit import TEXTS as FIT
 from fireside.cli.languages.zh_hub import TEXTS as HUB
@@ -247,7 +248,20 @@ COMMANDS: dict[str, str] = {
     "hint: {hint}": "提示：{hint}",
 }
 TEXTS = (
-    CHAT | DOCTOR | FIT | HUB | MAKING | MEMORY | MODELS | REMOTE | SEARCH | TRUST | TUNE | WARMTH | COMMANDS
+    CHAT
+    | CONVERT
+    | DOCTOR
+    | FIT
+    | HUB
+    | MAKING
+    | MEMORY
+    | MODELS
+    | REMOTE
+    | SEARCH
+    | TRUST
+    | TUNE
+    | WARMTH
+    | COMMANDS
 )
 
 ERRORS: dict[str, str] = {

@@ -15,6 +15,7 @@ SOURCES = {
     "hf": "fireside.models.sources.hub:HubSource",
     "https": "fireside.models.sources.https:HttpsSource",
     "remote": "fireside.models.sources.remote:RemoteSource",
+    "converted": "fireside.models.sources.converted:ConvertedSource",
 }
 
 ELSEWHERE = {
