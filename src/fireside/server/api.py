@@ -44,11 +44,12 @@ from fireside.server.routes import (
     replies,
     sessions,
     trust,
+    typing,
 )
 from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
-    *(maintenance, metrics, conversations, replies, memories),
+    *(maintenance, metrics, conversations, replies, typing, memories),
     *(models, models_fit, models_search, aliases, loading, imports, trust),
     *(keys, sessions, docs, page),
 )
