@@ -281,6 +281,8 @@ class LlamaCppEngine:
         try:
             for notice in taken.notices:
                 yield notice
+            if max_tokens and taken.slot:
+                taken.slot.untold = ()
             unread = self._keeper.unread(prompt) if use.slot is None else len(prompt) - use.read
             if unread > READ_TOGETHER:
                 to_read = prompt if max_tokens == 0 else prompt[:-1]

@@ -123,6 +123,7 @@ class SlotKeeper:
                 return Taken(origin)
             slot = choice.slot
             slot.busy = True
+            untold = slot.untold if slot.belongs_to(origin) else ()
             try:
                 if choice.copied:
                     await self._save_slot(choice.copied, at_once=True)
@@ -134,7 +135,8 @@ class SlotKeeper:
             except BaseException:
                 slot.busy = False
                 raise
-            return Taken(origin, slot, self._slots.reusable(slot, ids), notices)
+            slot.untold = (*untold, *notices)
+            return Taken(origin, slot, self._slots.reusable(slot, ids), slot.untold)
 
     def give_back(
         self, number: int | None, ids: Sequence[int], origin: Origin | None, *, surely: bool = True

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fireside.engines.protocol import Held, Origin
+from fireside.engines.protocol import Held, Notice, Origin
 from fireside.token_ids import count, shared
 
 WORTH_TOKENS = 64
@@ -37,6 +37,8 @@ class Slot:
         self.ids = b""
         self.origin: Origin | None = None
         self.saved_tokens = 0
+        self.untold: tuple[Notice, ...] = ()
+        """what a person must be told with the next reply: it was noticed while nobody asked"""
         self.unsent = False
         """whether text may stand at its end that nobody has sent, more of it than `ids` tell"""
 
@@ -49,6 +51,10 @@ class Slot:
         self.ids, self.origin = ids, origin
         self.saved_tokens = max(kept, saved_tokens)
         self.unsent = (self.unsent and not surely) or bool(origin and origin.sent_tokens is not None)
+
+    def belongs_to(self, origin: Origin | None) -> bool:
+        """Return whether it holds something of the same conversation."""
+        return bool(origin and self.origin and origin.conversation_id == self.origin.conversation_id)
 
     @property
     def tokens(self) -> int:
@@ -137,8 +143,7 @@ class Slots:
     def _lost(self, slot: Slot, ids: bytes, origin: Origin | None) -> int:
         """Return how many tokens `slot` would lose that somebody may come back for."""
         rest = slot.sent_tokens - shared(slot.ids, ids)
-        same = bool(origin and slot.origin and origin.conversation_id == slot.origin.conversation_id)
-        return rest if rest >= (BRANCH_TOKENS if same else WORTH_TOKENS) else 0
+        return rest if rest >= (BRANCH_TOKENS if slot.belongs_to(origin) else WORTH_TOKENS) else 0
 
     def use(self, slot: Slot) -> None:
         """Count a use."""

@@ -43,7 +43,7 @@ describe("what is typed", () => {
   it("is told in whole words, at most once a second, and wholly at a pause", async () => {
     const id = opened();
     await type("How is the weather up");
-    expect(told()).toEqual(["How ", "How is the weather "]);
+    expect(told()).toEqual(["How ", "How is the "]);
     await vi.advanceTimersByTimeAsync(500);
     expect(told().at(-1)).toBe("How is the weather up");
     expect(api.typing).toHaveBeenLastCalledWith(id, { text: "How is the weather up", parent_id: "m1" });

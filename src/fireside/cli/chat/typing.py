@@ -47,7 +47,7 @@ class Typing:
         self._timer: asyncio.TimerHandle | None = None
         self._telling: set[asyncio.Task[None]] = set()
         self._told = ""
-        self._told_at = 0.0
+        self._told_at = -EVERY_S
         self._is_wanted = True
 
     def hear(self, text: str | None) -> None:
@@ -93,4 +93,4 @@ class Typing:
     def _over(self) -> None:
         for telling in self._telling:
             telling.cancel()
-        self._told, self._told_at, self._is_wanted = "", 0.0, True
+        self._told, self._told_at, self._is_wanted = "", -EVERY_S, True
