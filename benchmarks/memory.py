@@ -2,7 +2,7 @@
 
 `python benchmarks/memory.py PIECE --model SmolLM2.gguf` prints one Markdown table. The pieces:
 
-- `turns`: the first word over a hundred turns of one conversation, asked at once and after some idleness
+- `turns`: the first word over a hundred turns of one conversation: at once, after some idleness, typed before
 - `restart`: a long conversation after both servers were stopped, killed (-9), and with a damaged snapshot
 - `beside`: three conversations in two slots, answering again, another branch and back, the disk
 - `digest`: what a digest made anybody wait for who had been away for ten seconds
@@ -28,8 +28,10 @@ from pathlib import Path
 from sides import Fireside, Plain, Side, Told
 
 TURNS = (1, 10, 50, 100)
-AROUND = 2
+AROUND = 4
 """turns before and after one that count for it: one turn alone is a matter of luck"""
+ASKED = ("asked at once", "after {:.0f} s", "typed, sent with the last key", "typed, looked over")
+"""in turns"""
 IDLE_S = 4.0
 """longer than a server waits before it reads ahead"""
 AWAY_S = 10.0
@@ -51,7 +53,7 @@ def shown(told: Sequence[Told]) -> str:
     """Return median and spread of the first words, and what else is the same in all of them."""
     seconds = sorted(one.first_word_s for one in told)
     spread = f" ({seconds[0]:.2f}–{seconds[-1]:.2f})" if len(seconds) > 1 else ""
-    engine = statistics.median(one.engine_s for one in told)
+    engine = statistics.median(one.engine_s + one.typed_s for one in told)
     return f"{statistics.median(seconds):.2f} s{spread} | {engine:.2f} s | {max(one.read for one in told):,}"
 
 
@@ -90,31 +92,37 @@ class Bench:
             side.end()
 
     def turns(self) -> None:
-        """Both sides in turns. Before every second counted turn nobody asks for `IDLE_S`."""
+        """Both sides in turns. Fireside's counted turns are asked in each of the ways of `ASKED`."""
         print(HEADER.format("turn, tokens held"))
         with self.fireside() as ours, self.plain() as theirs:
-            talks = [(side, side.new()) for side in (ours, theirs)]
-            told: dict[tuple[Side, bool], list[Told]] = {}
-            for turn in range(1, self._asked.turns + 1):
+            one, other = ours.new(), theirs.new()
+            told: dict[str, list[Told]] = {}
+            for turn in range(1, self._asked.turns + AROUND + 1):
                 near = next((count for count in TURNS if abs(turn - count) <= AROUND), None)
-                idle = near is not None and turn % 2 == 0
-                time.sleep(IDLE_S if idle else 0)
-                for side, conversation in talks:
-                    one = side.ask(conversation, SENTENCE.format(turn, turn))
-                    told.setdefault((side, idle), []).append(one)
-                if near is not None and turn == min(near + AROUND, self._asked.turns):
-                    self._tell_turns(near, ours, theirs, told)
+                way = ASKED[(turn - 1) % len(ASKED)] if near else ASKED[0]
+                text = SENTENCE.format(turn, turn).strip()
+                told.setdefault(way, []).append(self._asked_in(way, ours, one, text))
+                told.setdefault("theirs", []).append(theirs.ask(other, text))
+                if near is not None and turn == near + AROUND:
+                    self._tell_turns(near, told)
                 if near is None or turn == near + AROUND:
                     told = {}
 
-    def _tell_turns(
-        self, turn: int, ours: Side, theirs: Side, told: dict[tuple[Side, bool], list[Told]]
-    ) -> None:
-        held = max(one.cached_tokens for one in told[ours, False])
-        print(f"| {turn} ({held:,}), Fireside, asked at once | {shown(told[ours, False])} |")
-        print(f"| {turn}, Fireside, after {IDLE_S:.0f} s | {shown(told[ours, True])} |")
-        both = told[theirs, False] + told[theirs, True]
-        print(f"| {turn}, llama.cpp's server | {shown(both)} |", flush=True)
+    def _asked_in(self, way: str, side: Fireside, conversation: int, text: str) -> Told:
+        typed_s = 0.0
+        if way == ASKED[1]:
+            time.sleep(IDLE_S)
+        elif way != ASKED[0]:
+            typed_s = side.type(conversation, text, look_over=way == ASKED[3])
+        return side.ask(conversation, text)._replace(typed_s=typed_s)
+
+    def _tell_turns(self, turn: int, told: dict[str, list[Told]]) -> None:
+        held = max(one.cached_tokens for one in told[ASKED[0]])
+        for way in ASKED:
+            typed_s = statistics.median(one.typed_s for one in told[way])
+            before = f", {typed_s:.2f} s of it while typing" if typed_s else ""
+            print(f"| {turn} ({held:,}), Fireside, {way.format(IDLE_S)}{before} | {shown(told[way])} |")
+        print(f"| {turn}, llama.cpp's server | {shown(told['theirs'])} |", flush=True)
 
     def restart(self) -> None:
         tokens = self._asked.tokens

@@ -24,6 +24,10 @@ from serving import PATIENCE_S, Served, gone, serving
 
 PATIENCE_READING_S = 600.0
 REPLY_TOKENS = 8
+WORD_S = 1.0
+"""for a word that is typed: sixty in a minute"""
+LOOK_S = 1.0
+"""for looking over what was typed"""
 PLAIN = """
 import os, sys, xllamacpp
 answers = os.dup(1)
@@ -50,6 +54,8 @@ class Told(NamedTuple):
     prompt_tokens: int
     cached_tokens: int
     completion_tokens: int
+    typed_s: float = 0.0
+    """the processor time that it took before, while the question was typed"""
     receipt: dict[str, Any] = {}  # noqa: RUF012 - never written to
 
     @property
@@ -123,6 +129,26 @@ class Fireside:
 
     def back(self, conversation: int, text: str) -> Told:
         return self.ask(conversation, text)
+
+    def type(self, conversation: int, text: str, *, look_over: bool) -> float:
+        """Type `text` and tell it as the page does; return the engine's processor time until it is sent.
+
+        Without `look_over` it is sent with the last key: then the last word was not told.
+        """
+        cpu = self._cpu_s()
+        words = text.split()
+        for number in range(1, len(words)):
+            self._tell(conversation, " ".join(words[:number]) + " ")
+            time.sleep(WORD_S)
+        if look_over:
+            self._tell(conversation, text)
+            time.sleep(LOOK_S)
+        return self._cpu_s() - cpu
+
+    def _tell(self, conversation: int, text: str) -> None:
+        heads = self._heads[conversation]
+        body = {"text": text, "parent_id": heads[-1] if heads else None}
+        self.served.post(f"/conversations/{self._conversations[conversation]}/typing", body, status=200)
 
     @property
     def disk_mb(self) -> float:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
 from fireside.assembly import Assembler, History
 from fireside.compaction import make_ready
 from fireside.engines.protocol import Engine, ModelFile
+from fireside.engines.spare import undisturbed
 from fireside.errors import FiresideError
 from fireside.running import Running, Store
 
@@ -28,8 +29,6 @@ LATER_S = 60.0
 NEW_SHARE = 0.1
 """Saved at once when so much of it is new. A state is written whole: each short turn would be too often."""
 TRIES = 5
-MOST_S = 120.0
-"""of work for one conversation at a time; a digest on a slow machine takes long, and never for ever"""
 log = logging.getLogger(__name__)
 
 
@@ -102,23 +101,10 @@ class Ahead:
     async def _care(self, idle: Idle) -> None:
         for _ in range(TRIES):
             await self._sleep(QUIET_S)
-            if await self._undisturbed(self._make_ready(idle)):
+            if await undisturbed(self._make_ready(idle)):
                 break
         await self._sleep(LATER_S)
-        await self._undisturbed(self._save(idle))
-
-    async def _undisturbed(self, work: Coroutine[Any, Any, bool]) -> bool:
-        """Return what `work` says; False where somebody asked for something meanwhile.
-
-        What takes too long is given up, and counts as done.
-        """
-        task = asyncio.create_task(work)
-        try:
-            done, _ = await asyncio.wait([task], timeout=MOST_S)
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-        return not done or (not task.cancelled() and task.result())
+        await undisturbed(self._save(idle))
 
     async def _make_ready(self, idle: Idle) -> bool:
         return await self._with_engine(

@@ -39,6 +39,7 @@ from fireside.models.sources import Source
 from fireside.models.sources.hub import HubSource
 from fireside.models.sources.remote import RemoteSource
 from fireside.personas import Personas
+from fireside.reading_along import ReadingAlong
 from fireside.replies import Replies
 from fireside.running import reasoning_of
 from fireside.settings import Home, Settings
@@ -93,6 +94,7 @@ class App:
         self.forecast = Forecast(engines, snapshots, self.speeds, built_keys(settings, home.engines))
         assembler = Assembler(memories=settings.memories)
         self.ahead = Ahead(engines, assembler)
+        self.reading_along = ReadingAlong(engines, assembler)
         parts = Parts(self.files, engines, assembler)
         self.replies = Replies(parts, ended=self._count, stored=self.ahead.ended)
 
@@ -122,6 +124,7 @@ class App:
     async def aclose(self) -> None:
         """Interrupt what still runs, end the engines (which save what they hold), close the stores."""
         await self.replies.drain(0)
+        await self.reading_along.aclose()
         await self.ahead.aclose()
         await self.fitting.aclose()
         await self.engines.aclose()
@@ -172,6 +175,7 @@ class App:
 
     async def forget_what_was_read(self, conversation_id: str) -> None:
         """Keep nothing on the disk of what models read in a conversation: its words can be found there."""
+        self.reading_along.forget(conversation_id)
         self.ahead.forget(conversation_id)
         for engine in self.engines.alive:
             engine.forget(conversation_id)

@@ -6,6 +6,7 @@ Everything is tokenised once per engine and text; replies bring the ids that wer
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -24,8 +25,9 @@ from fireside.recalling import with_recall
 from fireside.tidy import THINK_BEGIN, control_tokens
 from fireside.window import Budget, Given, make_receipt
 
-__all__ = ["Assembler", "History", "Layout", "Prompt", "Ready", "layout_of"]
+__all__ = ["Assembler", "History", "Layout", "Prompt", "Ready", "Typed", "layout_of"]
 
+SENTENCE_ENDS = re.compile(r"[.?!。？！…]\s*$")
 REMEMBERED_TEXT, REMEMBERED_IN_ALL = 32_000, 1_000_000
 """characters"""
 
@@ -44,6 +46,13 @@ class Ready(msgspec.Struct, frozen=True):
 
     ids: Ids
     digest: Digest | None = None
+
+
+class Typed(msgspec.Struct, frozen=True):
+    """How a prompt begins whose question is still being typed: only the first `sent` ids were ever sent."""
+
+    ids: Ids
+    sent: int
 
 
 class Assembler:
@@ -79,7 +88,10 @@ class Assembler:
         work = _Work(history, Framing(self.tokenize, layout, engine), budget)
         past = await work.past(branch, with_memories=self.memories)
         past, laid = await work.fitted(past, room)
-        past, laid = await with_recall(history, work.framing, past, laid, budget=budget, room=room)
+        before = past
+        past, laid = await with_recall(work.framing, past, laid, budget=budget, room=room)
+        if past is not before:  # later prompts say the same
+            await asyncio.to_thread(history.memory.set_recall, past.recalls[past.window[-1].id])
         ids = await work.framing.join(laid)
         given = _given(branch, past, cut=len(whole) - len(prefix))
         return Prompt(
@@ -124,6 +136,42 @@ class Assembler:
             return None
         return Ready(await work.beginning(moved.past, moved.laid), moved.past.digest)
 
+    async def typed(
+        self,
+        history: History,
+        branch: Sequence[StoredMessage],
+        question: StoredMessage,
+        layout: Layout,
+        engine: Engine,
+        *,
+        max_tokens: int | None,
+        goes_on: bool,
+    ) -> Typed | None:
+        """Return how the prompt for `question` begins, which comes after `branch` and which nobody has sent.
+
+        Of one that surely `goes_on` its words are known; of any other all but the prompt's last id, which is
+        read when it is sent. What may be quoted before it is found by all of its words: until a sentence
+        ends, nothing is known of it then. None where a digest is due first, or where it doesn't fit.
+        Nothing is stored.
+        """
+        budget = Budget.of(engine.info.context_length, max_tokens)
+        work = _Work(history, Framing(self.tokenize, layout, engine), budget)
+        past = await work.past([*branch, question], with_memories=self.memories)
+        if past.window[-1:] != (question,):
+            return None
+        laid = await work.laid(past, budget.prompt - work.quoted_later(past))
+        if laid is None or laid.total - laid.sizes[-1] > budget.compact_at:
+            return None
+        quotable = bool(past.evicted or past.memories)
+        ends = not goes_on and SENTENCE_ENDS.search(question.text) is not None
+        if quotable and ends:
+            past, laid = await with_recall(work.framing, past, laid, budget=budget, room=budget.prompt)
+        words = await work.framing.join(msgspec.structs.replace(laid, frames=laid.frames[:-1]))
+        sent = len(words) - len(laid.contents[-1])
+        if quotable and not ends:
+            return Typed(words[:sent], sent)
+        return Typed(words if goes_on else (await work.framing.join(laid))[:-1], sent)
+
     async def tokenize(self, engine: Engine, text: str, *, special: bool) -> Ids:
         """Return the ids of `text`, from memory when this engine's model has seen it lately."""
         key = (engine.info.identity, text, special)
@@ -165,7 +213,7 @@ class _Work:
 
         Where something may have to be quoted before the question, there is room for it, if there can be.
         """
-        for limit in dict.fromkeys((room - self._quoted_later(past), room)):
+        for limit in dict.fromkeys((room - self.quoted_later(past), room)):
             laid = await self.laid(past, limit)
             if laid is not None:
                 return past, laid
@@ -183,7 +231,7 @@ class _Work:
             hint="shorten it or the system text, or raise `context_length` if the model allows more",
         )
 
-    def _quoted_later(self, past: Past) -> int:
+    def quoted_later(self, past: Past) -> int:
         """Return the tokens that are kept free for what is quoted before the question."""
         if past.recall_of(past.window[-1]) or not (past.evicted or past.memories):
             return 0

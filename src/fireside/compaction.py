@@ -48,13 +48,17 @@ async def make_ready(
     )
     if ready is None or (ready.digest is None and not _goes_on(engine, reply)):
         return None
-    origin = Origin(reply.conversation_id, reply.id)
-    async with aclosing(engine.generate(ready.ids, PLAIN, max_tokens=0, origin=origin)) as reading:
-        async for _ in reading:
-            pass
+    await read(engine, ready.ids, Origin(reply.conversation_id, reply.id))
     if ready.digest:
         await asyncio.to_thread(history.memory.add_digest, ready.digest)
     return ready.ids
+
+
+async def read(engine: Engine, ids: Sequence[int], origin: Origin) -> None:
+    """Have the engine read a beginning of a prompt, and write nothing."""
+    async with aclosing(engine.generate(ids, PLAIN, max_tokens=0, origin=origin)) as reading:
+        async for _ in reading:
+            pass
 
 
 def _goes_on(engine: Engine, reply: StoredMessage) -> bool:

@@ -10,17 +10,16 @@ from fireside.framing import Framing, Laid
 from fireside.memories import Quote, Recall, RememberedText
 from fireside.memory.recall import applying, find, quotes_block
 from fireside.messages import Role
-from fireside.past import History, Past, said_by
+from fireside.past import Past, said_by
 from fireside.window import Budget
 
 
 async def with_recall(
-    history: History, framing: Framing, past: Past, laid: Laid, *, budget: Budget, room: int
+    framing: Framing, past: Past, laid: Laid, *, budget: Budget, room: int
 ) -> tuple[Past, Laid]:
     """Return `past` and its layout with quotes and memories before the question, within what is free.
 
-    They are stored, so that later prompts say the same; what was found beside this digest before
-    is there already.
+    What was found beside this digest before is there already; what is new isn't stored.
     """
     question = past.window[-1]
     nothing = not past.evicted and not past.memories
@@ -34,7 +33,6 @@ async def with_recall(
         content = await framing.content(question.role, fuller.texts()[-1])
         added = len(content) - len(laid.contents[-1])
         if added <= free:
-            await asyncio.to_thread(history.memory.set_recall, recall)
             contents = (*laid.contents[:-1], content)
             sizes = (*laid.sizes[:-1], laid.sizes[-1] + added)
             return fuller, msgspec.structs.replace(laid, contents=contents, sizes=sizes)

@@ -120,6 +120,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     snapshots_bytes: Annotated[int, Meta(ge=0)] | None = None
     """What may lie on the disk of what models have read, by default 5 % of what is free, at most 4 GB; 0 is
     nothing."""
+    read_while_typing: bool = True
+    """Whether a model of this machine reads a question while it is typed in the page or the terminal."""
     server_idle_s: Seconds = 900.0
     """A server that a command started leaves after this time without anybody."""
     drain_s: Seconds = 10.0

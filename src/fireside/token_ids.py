@@ -13,6 +13,10 @@ def packed(ids: Sequence[int]) -> bytes:
     return array("i", ids).tobytes()
 
 
+def unpacked(ids: bytes) -> list[int]:
+    return array("i", ids).tolist()
+
+
 def count(ids: bytes) -> int:
     """Return how many ids these are."""
     return len(ids) // WIDTH

@@ -118,6 +118,20 @@ async def test_only_its_owner_may_read_a_state(begin: Begin, vault: Snapshots) -
     assert vault.folder.stat().st_mode & 0o777 == 0o700
 
 
+async def test_damage_that_was_noticed_while_nobody_asked_is_said_with_the_next_reply(
+    begin: Begin, vault: Snapshots
+) -> None:
+    first = await begin()
+    _, history = await turn(first, words(1))
+    await first.aclose()
+    (state,) = states(vault)
+    state.write_bytes(state.read_bytes()[:-1000])
+    second = await begin()
+    await generated(second, (*history, 9), Origin("alice", "m1", sent_tokens=len(history)), max_tokens=0)
+    told = [await generated(second, (*history, 9, 9), ALICE) for _ in range(2)]
+    assert [any(isinstance(event, Notice) for event in events) for events in told] == [True, False]
+
+
 @pytest.mark.parametrize("harm", ["flipped", "cut", "gone"])
 async def test_a_damaged_state_is_removed_and_read_anew_and_that_is_said(
     begin: Begin, vault: Snapshots, harm: str, caplog: pytest.LogCaptureFixture

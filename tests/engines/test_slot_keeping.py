@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from fireside.engines.llamacpp_slots import DAMAGED, SlotKeeper, Taken, state_key
-from fireside.engines.protocol import Notice, Origin
+from fireside.engines.protocol import Held, Notice, Origin
 from fireside.engines.slots import Slots
 from fireside.errors import EngineError
 from fireside.memory.snapshots import Snapshots
@@ -32,11 +32,17 @@ class Server:
         self.n_saved: int | None = None
         self.n_restored: int | None = None
         self.failure: EngineError | None = None
+        self.cuts = True
 
     async def __call__(self, method: str, path: str, body: bytes) -> bytes:
         self.asked.append(path)
         if self.failure:
             raise self.failure
+        if path == "/completion":
+            asked = json.loads(body)
+            assert asked["n_predict"] == 0
+            self.holds[asked["id_slot"]] = tuple(asked["prompt"]) if self.cuts else self.holds[0]
+            return b"{}"
         number, _, action = path.removeprefix("/slots/").partition("?action=")
         ids = self.holds.get(int(number), ())
         name = json.loads(body)["filename"]
@@ -148,6 +154,83 @@ async def test_what_exceeds_the_budget_is_not_even_written(server: Server, tmp_p
     # The first save taught how large states are.
     assert len(server.asked) == 1
     assert [*small.folder.iterdir()] == []
+
+
+UNSENT = Origin("alice", "m2", sent_tokens=100)
+WORDS = (907, 908, 909)
+"""what somebody types behind HISTORY"""
+
+
+def on_disk(vault: Snapshots) -> bytes:
+    return b"".join(path.read_bytes() for path in vault.folder.iterdir())
+
+
+async def test_what_nobody_has_sent_is_cut_off_before_anything_is_written(
+    keeper: SlotKeeper, server: Server, vault: Snapshots
+) -> None:
+    await used(keeper, server, (*HISTORY, *WORDS), UNSENT)
+    assert keeper.held() == (Held(UNSENT, 100),)
+    await keeper.save()
+    assert server.asked == ["/completion", "/slots/0?action=save"]
+    assert [one.tokens for one in vault.of("alice")] == [100]
+    assert packed(WORDS) not in on_disk(vault)
+    assert (await keeper.take((*HISTORY, 1), ALICE)).reusable == 100
+
+
+async def test_it_is_cut_off_where_another_conversation_takes_the_slot(
+    keeper: SlotKeeper, server: Server, vault: Snapshots
+) -> None:
+    await used(keeper, server, (*HISTORY, *WORDS), UNSENT)
+    await used(keeper, server, OTHER, BOB)
+    assert [one.tokens for one in vault.of("alice")] == [100]
+    assert packed(WORDS) not in on_disk(vault)
+
+
+async def test_an_engine_that_does_not_cut_it_off_has_its_state_thrown_away(
+    keeper: SlotKeeper, server: Server, vault: Snapshots
+) -> None:
+    await used(keeper, server, (*HISTORY, *WORDS), UNSENT)
+    server.cuts = False
+    await keeper.save()
+    assert [*vault.folder.iterdir()] == []
+
+
+async def test_words_that_were_deleted_may_still_be_there_and_are_cut_off_too(
+    keeper: SlotKeeper, server: Server, vault: Snapshots
+) -> None:
+    """A prompt that the engine never began with leaves behind it what was there."""
+    await used(keeper, server, (*HISTORY, *WORDS), UNSENT)
+    taken = await keeper.take((*HISTORY, 1, 2), ALICE)
+    keeper.give_back(0, HISTORY, taken.origin, surely=False)
+    await keeper.save()
+    assert [one.tokens for one in vault.of("alice")] == [100]
+    assert packed(WORDS) not in on_disk(vault)
+
+
+async def test_what_was_sent_after_all_is_saved_as_ever(
+    keeper: SlotKeeper, server: Server, vault: Snapshots
+) -> None:
+    await used(keeper, server, (*HISTORY, *WORDS), UNSENT)
+    await used(keeper, server, (*HISTORY, *WORDS, 1), ALICE)
+    await keeper.save()
+    assert server.asked == ["/slots/0?action=save"]
+    assert [one.tokens for one in vault.of("alice")] == [104]
+
+
+async def test_while_somebody_types_only_a_whole_save_is_made(keeper: SlotKeeper, server: Server) -> None:
+    await used(keeper, server, (*HISTORY, *WORDS), UNSENT)
+    await keeper.save("alice", new_share=0.1)
+    assert server.asked == []
+    await keeper.save("alice")
+    assert server.asked == ["/completion", "/slots/0?action=save"]
+
+
+async def test_words_alone_are_no_reason_to_save(keeper: SlotKeeper, server: Server) -> None:
+    await used(keeper, server, HISTORY, ALICE)
+    await keeper.save()
+    await used(keeper, server, (*HISTORY, *range(700, 900)), UNSENT)
+    await used(keeper, server, OTHER, BOB)
+    assert server.asked == ["/slots/0?action=save"]
 
 
 def test_a_key_changes_with_all_that_a_state_depends_on() -> None:

@@ -112,6 +112,21 @@ def test_the_next_turn_knows_the_one_before_and_is_read_only_once(served: Served
     assert second["usage"]["cached_tokens"] > first["usage"]["prompt_tokens"] / 2
 
 
+def test_no_server_elsewhere_hears_of_what_nobody_has_sent(served: Served, stand_in: Served) -> None:
+    def requests() -> float:
+        told = stand_in.http.get("/metrics", headers=stand_in.owner).text
+        return sum(float(line.split()[-1]) for line in told.splitlines() if "requests_total" in line)
+
+    model = _chat_model(served, "remote:other/")
+    conversation = served.new_conversation(defaults={"model": model})
+    record = served.ask(conversation, "Name a colour.", sampling={"max_tokens": 4})
+    before = requests()
+    body = {"text": "A secret that nobody sent.", "parent_id": record["message_id"]}
+    assert served.post(f"/conversations/{conversation}/typing", body, status=200) == {"reads": False}
+    time.sleep(1)
+    assert requests() - before <= 1, "the question for the count itself"
+
+
 def test_a_reply_that_was_cut_goes_on(served: Served, other_model: str) -> None:
     for model in ("remote:llama/small", other_model):
         conversation = served.new_conversation(defaults={"model": model})

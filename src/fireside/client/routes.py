@@ -32,6 +32,7 @@ from fireside.client.making import MakingRoutes
 from fireside.client.memories import MemoryRoutes
 from fireside.client.offers import OfferRoutes
 from fireside.client.trust import TrustRoutes
+from fireside.client.typing import TypingRoute
 from fireside.client.work import steps_of
 from fireside.conversations import Conversation, ConversationPage, ReplyRecord, SearchHit, StoredMessage, Tree
 from fireside.events import Event, Failed, Finished, Progress, from_json
@@ -118,6 +119,7 @@ class AsyncClient:
         self.trust = TrustRoutes(connection)
         self.offers = OfferRoutes(connection)
         self.conversions = ConversionRoutes(connection)
+        self.typing = TypingRoute(connection)
 
     @property
     def address(self) -> str:

@@ -281,8 +281,10 @@ class LlamaCppEngine:
         try:
             for notice in taken.notices:
                 yield notice
+            if max_tokens and taken.slot:
+                taken.slot.untold = ()
             unread = self._keeper.unread(prompt) if use.slot is None else len(prompt) - use.read
-            if max_tokens == 0 or unread > READ_TOGETHER:
+            if unread > READ_TOGETHER:
                 to_read = prompt if max_tokens == 0 else prompt[:-1]
                 asked = _completion(await self._pictures.written(to_read), sampling, 0, use.slot)
                 async with aclosing(self._wire.stream(asked, use.pieces)) as events:
@@ -299,7 +301,7 @@ class LlamaCppEngine:
                     use.count(event)
                     yield event
         finally:
-            self._keeper.give_back(use.slot, use.ids, taken.origin)
+            self._keeper.give_back(use.slot, use.ids, taken.origin, surely=use.begun)
 
     async def look(self, picture: Picture) -> tuple[int, ...]:
         return await self._pictures.look(picture)

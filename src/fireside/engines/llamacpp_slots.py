@@ -22,7 +22,7 @@ from fireside.engines.protocol import Held, ModelFile, Notice, Origin, Vault
 from fireside.engines.slots import WORTH_SAVING_TOKENS, WORTH_TOKENS, Slot, Slots, worth_restoring
 from fireside.errors import EngineCrashed, FiresideError
 from fireside.settings import Settings
-from fireside.token_ids import WIDTH, count, packed, shared
+from fireside.token_ids import WIDTH, count, packed, shared, unpacked
 
 Ask = Callable[[str, str, bytes], Awaitable[bytes]]
 DAMAGED = "the saved state of an earlier turn was damaged and removed: it was read anew"
@@ -123,6 +123,7 @@ class SlotKeeper:
                 return Taken(origin)
             slot = choice.slot
             slot.busy = True
+            untold = slot.untold if slot.belongs_to(origin) else ()
             try:
                 if choice.copied:
                     await self._save_slot(choice.copied, at_once=True)
@@ -134,15 +135,21 @@ class SlotKeeper:
             except BaseException:
                 slot.busy = False
                 raise
-            return Taken(origin, slot, self._slots.reusable(slot, ids), notices)
+            slot.untold = (*untold, *notices)
+            return Taken(origin, slot, self._slots.reusable(slot, ids), slot.untold)
 
-    def give_back(self, number: int | None, ids: Sequence[int], origin: Origin | None) -> None:
-        """Note what the slot of this number holds now; None where the engine didn't tell."""
+    def give_back(
+        self, number: int | None, ids: Sequence[int], origin: Origin | None, *, surely: bool = True
+    ) -> None:
+        """Note what the slot of this number holds now; None where the engine didn't tell.
+
+        Where the engine may not have begun, that isn't `surely` all.
+        """
         if number is None or number >= len(self._slots.all):
             self._unsure = True
             return
         slot = self._slots.all[number]
-        slot.hold(packed(ids), origin)
+        slot.hold(packed(ids), origin, surely=surely)
         slot.busy = False
         self._slots.use(slot)
 
@@ -164,13 +171,17 @@ class SlotKeeper:
             self._unsure = True
 
     async def save(self, conversation_id: str | None = None, new_share: float = 0.0) -> None:
-        """Save what free slots hold of this conversation, or of all; wait until it is on the disk."""
+        """Save what free slots hold of this conversation, or of all; wait until it is on the disk.
+
+        While somebody types in it that has time, unless all that is new is wanted.
+        """
         if self._vault is None:
             return
         async with self._placing:
             for slot in await self._free():
                 own = slot.origin and conversation_id in (None, slot.origin.conversation_id)
-                if own and slot.unsaved_tokens > new_share * slot.tokens:
+                typing = slot.unsent and new_share > 0
+                if own and not typing and slot.unsaved_tokens > new_share * slot.tokens:
                     await self._save_slot(slot)
         await self.settled()
 
@@ -260,11 +271,15 @@ class SlotKeeper:
         made = vault.folder / f"{os.urandom(16).hex()}.new"
         asked = msgspec.json.encode({"filename": made.name})
         ids: bytes | None = None
+        was_typed = slot.unsent
         try:
+            if was_typed:
+                await self._cut(slot)
             answer = await self._ask("POST", f"/slots/{slot.number}?action=save", asked)
             told = msgspec.json.decode(answer, type=_Saved)
             ids = await asyncio.to_thread(_ids_in, made, told.n_saved) if told.n_saved else None
-            if ids is None or not _is_what_is_known(ids, slot.ids):
+            further = was_typed and told.n_saved > slot.tokens
+            if ids is None or further or not _is_what_is_known(ids, slot.ids):
                 log.warning("%d tokens were saved where %d are held: not kept", told.n_saved, slot.tokens)
                 slot.clear()
                 ids = None
@@ -283,6 +298,13 @@ class SlotKeeper:
         self._keeping.add(keeping)
         keeping.add_done_callback(self._keeping.discard)
         return keeping
+
+    async def _cut(self, slot: Slot) -> None:
+        """Have the engine drop what nobody has sent yet: it must not be in a file, not even for a moment."""
+        sent = slot.ids[: slot.sent_tokens * WIDTH]
+        asked = {"prompt": unpacked(sent), "id_slot": slot.number, "n_predict": 0, "cache_prompt": True}
+        await self._ask("POST", "/completion", msgspec.json.encode(asked))
+        slot.ids, slot.unsent = sent, False
 
     def _keep(self, made: Path, ids: bytes, origin: Origin) -> bool:
         assert self._vault is not None  # noqa: S101 - it has just been written to

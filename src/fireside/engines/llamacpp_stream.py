@@ -171,6 +171,8 @@ class Use:
         self._prompt = prompt
         self._slot = slot
         self.read = reusable or 0
+        self.begun = False
+        """whether the engine has begun with the prompt: then nothing else stands behind what it has read"""
         self._said: list[int] = []
         self.pieces = Pieces(recover, len(prompt))
 
@@ -190,6 +192,7 @@ class Use:
         return self.pieces
 
     def count(self, event: Generated) -> None:
+        self.begun = True
         if isinstance(event, Reading):
             self.read = event.done_tokens
         elif isinstance(event, Piece):

@@ -110,12 +110,15 @@ Generated = Notice | Reading | Piece | Ended
 class Origin(msgspec.Struct, frozen=True):
     """Whose prompt it is: the conversation, and the last message in it.
 
-    Without `keep` what is read for it never leaves the engine's memory, whatever the vault keeps.
+    Without `keep` what is read for it never leaves the engine's memory, whatever the vault keeps. Where the
+    prompt ends in what nobody has sent yet, its first `sent_tokens` alone are the conversation's, and the
+    rest never leaves, either.
     """
 
     conversation_id: str
     message_id: str
     keep: bool = True
+    sent_tokens: int | None = None
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -186,9 +189,9 @@ class Engine(Protocol):
     ) -> AsyncGenerator[Generated, None]:
         """Generate after `prompt`. `sampling.stop` and `sampling.max_tokens` are the caller's business.
 
-        With `max_tokens=0` it is only read. What is read for an `origin` is held as that conversation's,
-        and may be saved; without one it is nobody's. Closing the iterator (`aclose`) frees the engine's
-        slot within 2 seconds.
+        With `max_tokens=0` it is only read, where more than a token is left to read. What is read for an
+        `origin` is held as that conversation's, and may be saved; without one it is nobody's. Closing the
+        iterator (`aclose`) frees the engine's slot within 2 seconds.
         """
         ...
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from fireside.engines.protocol import Held, Origin
+from fireside.engines.protocol import Held, Notice, Origin
 from fireside.token_ids import count, shared
 
 WORTH_TOKENS = 64
@@ -40,21 +40,39 @@ class Slot:
         self.ids = b""
         self.origin: Origin | None = None
         self.saved_tokens = 0
+        self.untold: tuple[Notice, ...] = ()
+        """what a person must be told with the next reply: it was noticed while nobody asked"""
+        self.unsent = False
+        """whether text may stand at its end that nobody has sent, more of it than `ids` tell"""
 
-    def hold(self, ids: bytes, origin: Origin | None, *, saved_tokens: int = 0) -> None:
-        """Note new content; of what was saved only the beginning that is still there counts."""
+    def hold(self, ids: bytes, origin: Origin | None, *, saved_tokens: int = 0, surely: bool = True) -> None:
+        """Note new content; of what was saved only the beginning that is still there counts.
+
+        Unless these are `surely` all ids, what stood behind them before may still be there.
+        """
         kept = min(self.saved_tokens, shared(self.ids, ids))
         self.ids, self.origin = ids, origin
         self.saved_tokens = max(kept, saved_tokens)
+        self.unsent = (self.unsent and not surely) or bool(origin and origin.sent_tokens is not None)
+
+    def belongs_to(self, origin: Origin | None) -> bool:
+        """Return whether it holds something of the same conversation."""
+        return bool(origin and self.origin and origin.conversation_id == self.origin.conversation_id)
 
     @property
     def tokens(self) -> int:
         return count(self.ids)
 
     @property
+    def sent_tokens(self) -> int:
+        """How many of its tokens are the conversation's: of the others nothing is ever written."""
+        sent = self.origin.sent_tokens if self.origin else None
+        return self.tokens if sent is None else min(self.tokens, sent)
+
+    @property
     def unsaved_tokens(self) -> int:
         """How many tokens a save would add to the disk; nothing is saved of what nobody keeps."""
-        return self.tokens - self.saved_tokens if self.origin and self.origin.keep else 0
+        return self.sent_tokens - self.saved_tokens if self.origin and self.origin.keep else 0
 
 
 def worth_restoring(used: int, whole: int) -> bool:
@@ -127,9 +145,8 @@ class Slots:
 
     def _lost(self, slot: Slot, ids: bytes, origin: Origin | None) -> int:
         """Return how many tokens `slot` would lose that somebody may come back for."""
-        rest = slot.tokens - shared(slot.ids, ids)
-        same = bool(origin and slot.origin and origin.conversation_id == slot.origin.conversation_id)
-        return rest if rest >= (BRANCH_TOKENS if same else WORTH_TOKENS) else 0
+        rest = slot.sent_tokens - shared(slot.ids, ids)
+        return rest if rest >= (BRANCH_TOKENS if slot.belongs_to(origin) else WORTH_TOKENS) else 0
 
     def use(self, slot: Slot) -> None:
         """Count a use."""
@@ -137,7 +154,7 @@ class Slots:
         slot.used = self._uses
 
     def held(self) -> tuple[Held, ...]:
-        now = [(slot.origin, slot.tokens) for slot in self.all]
+        now = [(slot.origin, slot.sent_tokens) for slot in self.all]
         return tuple(Held(origin, tokens) for origin, tokens in now if origin)
 
 

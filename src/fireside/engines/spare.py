@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+MOST_S = 120.0
+"""of such work at a time; a digest on a slow machine takes long, and never for ever"""
 
 
 class SpareUse:
@@ -29,3 +32,17 @@ class SpareUse:
         """Cancel all of them."""
         for task in self._tasks:
             task.cancel()
+
+
+async def undisturbed(work: Coroutine[Any, Any, bool]) -> bool:
+    """Return what `work` says; False where somebody asked for something meanwhile.
+
+    What takes too long is given up, and counts as done.
+    """
+    task = asyncio.create_task(work)
+    try:
+        done, _ = await asyncio.wait([task], timeout=MOST_S)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+    return not done or (not task.cancelled() and task.result())

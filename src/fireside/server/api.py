@@ -45,11 +45,12 @@ from fireside.server.routes import (
     replies,
     sessions,
     trust,
+    typing,
 )
 from fireside.server.wire import refuse_unknown_query
 
 ROOMS = (
-    *(maintenance, metrics, conversations, replies, memories),
+    *(maintenance, metrics, conversations, replies, typing, memories),
     *(models, models_fit, models_search, aliases, converting, loading, imports, trust),
     *(keys, sessions, docs, page),
 )

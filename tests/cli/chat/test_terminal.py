@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -203,6 +204,22 @@ def test_what_is_typed_while_a_reply_runs_is_in_the_next_prompt(environ: dict[st
     terminal.child.expect("typed ahead")
     terminal.child.sendintr()
     terminal.prompt()
+    assert terminal.leave() == 0
+
+
+def test_what_is_typed_is_read_before_it_is_entered(environ: dict[str, str], home: Home) -> None:
+    terminal = Seen(environ)
+    terminal.prompt()
+    terminal.ask("/set temperature=0 max_tokens=5")
+    terminal.ask("Name a colour.")
+    for key in "And why do you like this one so much?":
+        terminal.child.send(key)
+        time.sleep(0.05)
+    time.sleep(2.0)
+    terminal.ask("")
+    reply = asked(home, newest).messages[-1]
+    assert reply.usage
+    assert reply.usage.cached_tokens == reply.usage.prompt_tokens - 1
     assert terminal.leave() == 0
 
 

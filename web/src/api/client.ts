@@ -84,6 +84,8 @@ export const api = {
     const given = body({ ...words, ...parent, ...answering });
     return got(http.POST("/fireside/v1/conversations/{conversation_id}/messages", { ...conversation(id), ...given }));
   },
+  typing: (id: string, typed: { text: string; parent_id: string | null }) =>
+    got(http.POST("/fireside/v1/conversations/{conversation_id}/typing", { ...conversation(id), body: typed })),
   regenerate: (id: string, how: Answering = {}) =>
     got(http.POST("/fireside/v1/messages/{message_id}/regenerate", { ...message(id), ...body(how) })),
   goOn: (id: string, how: Answering = {}) =>

@@ -8,8 +8,10 @@ import { choose } from "./choosing.svelte";
 import { composing, NEW, TEMPORARY } from "./composing.svelte";
 import { drafts } from "./preferences.svelte";
 import { store } from "./store.svelte";
+import { typed, typedEnough } from "./typing";
 
 vi.mock("./answering", () => ({ ask: vi.fn(), begin: vi.fn() }));
+vi.mock("./typing", () => ({ typed: vi.fn(), typedEnough: vi.fn() }));
 vi.mock("../api/client", () => ({ api: { change: vi.fn() } }));
 
 const BEGINNING = { defaults: {}, temporary: false };
@@ -27,6 +29,7 @@ function opened(given: Partial<Conversation> = {}): { id: string; kept: boolean 
 beforeEach(() => {
   vi.mocked(ask).mockReset().mockResolvedValue(true);
   vi.mocked(begin).mockReset();
+  vi.mocked(typed).mockReset();
   store.change({ type: "closed" });
   localStorage.clear();
 });
@@ -42,6 +45,22 @@ describe("what is written", () => {
     composing.show(one);
     expect([composing.text, composing.files]).toEqual(["for one", [FILE]]);
     expect([drafts.read(one.id), drafts.files(one.id)]).toEqual(["for one", [FILE]]);
+  });
+
+  it("is told while it is typed into an open chat, unless files go with it", async () => {
+    const at = opened();
+    composing.show(at);
+    composing.text = "hel";
+    expect(typed).toHaveBeenLastCalledWith("hel");
+    composing.files = [FILE];
+    composing.text = "hello";
+    composing.show(NEW);
+    composing.text = "another";
+    expect(typed).toHaveBeenCalledTimes(1);
+    vi.mocked(typedEnough).mockClear();
+    composing.show(at);
+    await composing.send(BEGINNING);
+    expect(typedEnough).toHaveBeenCalledOnce();
   });
 
   it("is forgotten once the server has it, and not before", async () => {

@@ -8,6 +8,7 @@ import { begun, choosing, chosen } from "./choosing.svelte";
 import { rejoined } from "./composing";
 import { drafts } from "./preferences.svelte";
 import { attempt, store } from "./store.svelte";
+import { typed, typedEnough } from "./typing";
 
 interface Draft {
   readonly text: string;
@@ -59,6 +60,9 @@ export const composing = {
   },
   set text(text: string) {
     write({ text });
+    // Files go before the words, and aren't told.
+    if (place.id === store.state.open?.conversation.id && !draft.files.length) typed(text);
+    else typedEnough();
   },
   get files(): readonly Attachment[] {
     return draft.files;
@@ -87,6 +91,7 @@ export const composing = {
   /** Send what is written. Until the server has it, it stays on the disk; where it fails, it comes back. */
   async send(beginning: Beginning): Promise<void> {
     if (this.empty || sending) return;
+    typedEnough();
     const [sent, from] = [draft, place];
     sending = from;
     draft = EMPTY;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -86,6 +86,9 @@ class Keyboard:
             reserve_space_for_menu=6,
         )
         self._questions: PromptSession[str] = PromptSession()
+        self.typed: Callable[[str | None], None] = lambda text: None
+        """hears what stands at the prompt after each key, and None when it is entered or left"""
+        self._session.default_buffer.on_text_changed += lambda buffer: self.typed(buffer.text)
 
     @property
     def remember(self) -> bool:
@@ -102,6 +105,8 @@ class Keyboard:
             return await self._session.prompt_async(message, default=default)
         except EOFError:
             raise Leave from None
+        finally:
+            self.typed(None)
 
     async def confirm(self, question: str) -> bool:
         try:

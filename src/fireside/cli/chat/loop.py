@@ -14,6 +14,7 @@ from fireside.cli.chat.input import Cleared, Keyboard, Lines, Reader, unquoted
 from fireside.cli.chat.screen import Screen
 from fireside.cli.chat.session import Leave, Session
 from fireside.cli.chat.start import begin
+from fireside.cli.chat.typing import Typing
 from fireside.cli.chat.waiting import Waiting
 from fireside.cli.languages import _, use
 from fireside.cli.options import ChatOptions
@@ -51,6 +52,8 @@ async def _chat(options: ChatOptions) -> int:
             else Lines(sys.stdin.buffer, yes=options.yes)
         )
         session = completer.session = Session(client, screen, reader, settings.persona)
+        if isinstance(reader, Keyboard):
+            reader.typed = Typing(session).hear
         try:
             await begin(session, options, is_person=is_person)
             if is_person:
