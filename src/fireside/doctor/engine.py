@@ -15,6 +15,7 @@ from fireside.engines.built import chosen
 from fireside.engines.fit import memory_allows
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
+from fireside.engines.tuned import profiles_of
 from fireside.errors import EngineUnavailable, FiresideError
 from fireside.model_files import ModelFiles
 from fireside.probing import timed
@@ -24,7 +25,7 @@ TRIED_TOKENS = 8
 
 
 def check_engine(who: Examined) -> Iterator[Finding]:
-    files = ModelFiles(library_of(who), who.settings)
+    files = ModelFiles(library_of(who), who.settings, profiles_of(who.settings, who.home).tuned)
     try:
         file = files.at_hand(who.settings.model)
     except FiresideError:  # told by the check of the models

@@ -101,7 +101,7 @@ async def create(
         choices=[asker.ask(question, index) for question in questions for index in range(per_prompt)],
         echoes=[str(prompt) if asked.echo else "" for prompt in prompts for _ in range(per_prompt)],
         per_prompt=per_prompt,
-        width=app.settings.slots,
+        width=app.engines.width,
         model=asker.model,
     )
     if asked.stream:
