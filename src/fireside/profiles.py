@@ -59,8 +59,8 @@ PLAIN = Tuned()
 def settled(settings: Settings, tuned: Tuned | None = None) -> Tuned:
     """Return how a model is started: as the person has set it, else as it was tuned, else as usual.
 
-    >>> settled(Settings(threads=3), Tuned(threads=1, batch=256))
-    Tuned(threads=3, batch=256)
+    >>> settled(Settings(threads=3), Tuned(threads=1, batch=256)) == Tuned(threads=3, batch=256)
+    True
     """
     fields = (field.name for field in msgspec.structs.fields(Tuned))
     own = {name: value for name in fields if (value := getattr(settings, name)) is not None}

@@ -35,13 +35,19 @@ def bare() -> Settings:
 
 
 @pytest.fixture
+def tuned(model: ModelFile) -> ModelFile:
+    """The model as the server sees it where it has this profile."""
+    return msgspec.structs.replace(model, tuned=FASTER)
+
+
+@pytest.fixture
 def profiles(tmp_path: Path, bare: Settings) -> Profiles:
     return Profiles(tmp_path / "profiles", lambda: bare)
 
 
-def kept(profiles: Profiles, model: ModelFile, tuned: Tuned = FASTER, **changes: object) -> Profile:
+def kept(profiles: Profiles, model: ModelFile, /, **changes: object) -> Profile:
     measured_with = msgspec.structs.replace(conditions(model, Settings()), **changes)
-    profile = Profile(model=model.reference, measured_with=measured_with, tuned=tuned)
+    profile = Profile(model=model.reference, measured_with=measured_with, tuned=FASTER)
     profiles.write(profile)
     if changes.get("model"):  # as if the model had changed since
         wrong = profiles._path(measured_with.model)
@@ -57,10 +63,10 @@ async def die(engine: Engine) -> None:
 
 
 async def test_a_model_is_started_as_its_profile_says(
-    profiles: Profiles, model: ModelFile, bare: Settings
+    profiles: Profiles, tuned: ModelFile, bare: Settings
 ) -> None:
-    kept(profiles, model)
-    engine = await TunedFirst(starter(), profiles)(model, bare, None)
+    kept(profiles, tuned)
+    engine = await TunedFirst(starter(), profiles)(tuned, bare, None)
     assert engine.info.tuned
     assert engine.info.slots == 3
     await engine.aclose()
@@ -91,14 +97,14 @@ def test_a_profile_that_was_measured_otherwise_is_not_used_and_says_so(
     "value", ['{"threads": 0}', '{"batch": "many"}', '{"unheard_of": 1}', '{"slots": 65}']
 )
 async def test_a_bad_value_is_ignored_and_said(
-    profiles: Profiles, model: ModelFile, bare: Settings, value: str, caplog: pytest.LogCaptureFixture
+    profiles: Profiles, tuned: ModelFile, bare: Settings, value: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    kept(profiles, model)
-    path = profiles._path(model.identity)
+    kept(profiles, tuned)
+    path = profiles._path(tuned.identity)
     written = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode(written | {"tuned": msgspec.json.decode(value)}))
-    assert "damaged" in str(profiles.look(model))
-    engine = await TunedFirst(starter(), profiles)(model, bare, None)
+    assert "damaged" in str(profiles.look(tuned))
+    engine = await TunedFirst(starter(), profiles)(tuned, bare, None)
     assert not engine.info.tuned
     assert "damaged" in caplog.text
     await engine.aclose()
@@ -152,45 +158,45 @@ def test_a_smaller_cache_takes_less_memory_and_has_states_of_its_own(
 
 
 async def test_a_profile_that_kills_its_engine_is_withdrawn_and_the_build_is_not_blamed(
-    profiles: Profiles, model: ModelFile, bare: Settings, tmp_path: Path
+    profiles: Profiles, tuned: ModelFile, bare: Settings, tmp_path: Path
 ) -> None:
-    kept(profiles, model)
+    kept(profiles, tuned)
     start = BuiltFirst(TunedFirst(starter(), profiles), tmp_path / "engines")
-    first = await start(model, bare, None)
+    first = await start(tuned, bare, None)
     with pytest.raises(EngineCrashed):
         await die(first)
     await first.aclose()
-    second = await start(model, bare, None)
+    second = await start(tuned, bare, None)
     assert not second.info.tuned
-    assert "crashed" in str(profiles.look(model))
+    assert "crashed" in str(profiles.look(tuned))
     await second.aclose()
 
 
 async def test_a_profile_with_which_nothing_starts_is_withdrawn_at_once(
-    profiles: Profiles, model: ModelFile, bare: Settings
+    profiles: Profiles, tuned: ModelFile, bare: Settings
 ) -> None:
-    kept(profiles, model)
+    kept(profiles, tuned)
 
     async def refusing(model: ModelFile, settings: Settings, progress: LoadProgress | None) -> Engine:
         if model.tuned != settled(settings):
             raise ModelDamaged("it can't be loaded so", hint="otherwise")
         return await starter()(model, settings, progress)
 
-    engine = await TunedFirst(refusing, profiles)(model, bare, None)
+    engine = await TunedFirst(refusing, profiles)(tuned, bare, None)
     assert not engine.info.tuned
-    assert "can't be loaded so" in str(profiles.look(model))
+    assert "can't be loaded so" in str(profiles.look(tuned))
     await engine.aclose()
 
 
 async def test_a_damaged_model_is_not_its_profiles_fault(
-    profiles: Profiles, model: ModelFile, bare: Settings, tmp_path: Path
+    profiles: Profiles, tuned: ModelFile, bare: Settings, tmp_path: Path
 ) -> None:
-    kept(profiles, model)
+    kept(profiles, tuned)
     cut = tmp_path / "cut.gguf"
-    cut.write_bytes(model.path.read_bytes()[:5_000_000])
+    cut.write_bytes(tuned.path.read_bytes()[:5_000_000])
     with pytest.raises(ModelDamaged):
-        await TunedFirst(starter(), profiles)(msgspec.structs.replace(model, path=cut), bare, None)
-    assert isinstance(profiles.look(model), Profile)
+        await TunedFirst(starter(), profiles)(msgspec.structs.replace(tuned, path=cut), bare, None)
+    assert isinstance(profiles.look(tuned), Profile)
 
 
 def test_profiles_are_removed_all_or_one(profiles: Profiles, model: ModelFile) -> None:

@@ -18,7 +18,7 @@ def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
     cores = machine.usable_cores()
     tuned = settled(settings, model.tuned)
     slots = tuned.slots or USUAL_SLOTS
-    speculates = tuned.speculation == "ngram" and not model.pooling
+    speculates = tuned.speculation == "ngram" and not (model.pooling or model.weighs)
     return Task(
         path=str(model.path.absolute()),
         # At its chattiest the server logs a key's last four characters: let them be these.

@@ -14,7 +14,7 @@ from fireside.settings import Settings
 
 def key_of(model: ModelFile) -> Key:
     """Return what tells this model's engine from others."""
-    return model.identity, model.context_length
+    return model.identity, model.context_length, model.weighs
 
 
 class Loaded:

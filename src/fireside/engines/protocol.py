@@ -43,6 +43,8 @@ class ModelFile(msgspec.Struct, frozen=True):
     """code that the model's folder brings and that may run: each file's name and SHA-256"""
     tuned: Tuned = PLAIN
     """how it runs best here, as far as that was measured or set"""
+    weighs: bool = False
+    """whether it must tell how probable each word is, which no engine does of what it drafted"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):

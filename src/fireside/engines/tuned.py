@@ -19,6 +19,8 @@ import msgspec
 from fireside.engines import machine, processor
 from fireside.engines.built import BuiltFirst, chosen
 from fireside.engines.llamacpp_builds import build_today
+from fireside.engines.loaded import key_of
+from fireside.engines.places import Key
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile, Vault
 from fireside.engines.registry import StartEngine, starter
 from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable, ModelDamaged
@@ -109,27 +111,26 @@ class Profiles:
 
 
 class TunedFirst:
-    """Starts models as their profiles say as long as that works, and as usual from then on."""
+    """Starts models as they were tuned as long as that works, and as usual from then on."""
 
     def __init__(self, start: StartEngine, profiles: Profiles) -> None:
         self._start = start
         self._profiles = profiles
-        self._running: dict[str, Engine] = {}
-        """those that were started so, by the models' identities"""
+        self._running: dict[Key, Engine] = {}
+        """those that were started so"""
 
     async def __call__(self, model: ModelFile, settings: Settings, progress: LoadProgress | None) -> Engine:
-        last = self._running.pop(model.identity, None)
+        last = self._running.pop(key_of(model), None)
         if last is not None and getattr(last, "crashed", False):
             self._profiles.withdraw(model, "it crashed while it answered")
         found = self._profiles.look(model, settings)
         if isinstance(found, Unused) and found.reason:
             log.warning("the profile of %s is not used: %s", model.reference, found.reason)
         plain = msgspec.structs.replace(model, tuned=settled(settings))
-        tuned = settled(settings, self._profiles.tuned(model, settings))
-        if tuned == plain.tuned:
+        if isinstance(found, Unused) or model.tuned == plain.tuned:
             return await self._start(plain, settings, progress)
         try:
-            engine = await self._start(msgspec.structs.replace(model, tuned=tuned), settings, progress)
+            engine = await self._start(model, settings, progress)
         except EngineOutOfMemory:
             raise
         except (EngineCrashed, EngineUnavailable, ModelDamaged) as error:
@@ -137,7 +138,7 @@ class TunedFirst:
             engine = await self._start(plain, settings, progress)
             self._profiles.withdraw(model, error.message)
             return engine
-        self._running[model.identity] = engine
+        self._running[key_of(model)] = engine
         return engine
 
 

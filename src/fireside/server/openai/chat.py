@@ -192,6 +192,7 @@ def question_of(wish: Wish) -> Question:
         reader=lambda info: _reader(wish, calls, info),
         fits=len(wish.messages) if wish.fits else 0,
         pictures=pictures,
+        weighs=wish.top_logprobs is not None,
     )
 
 

@@ -151,6 +151,7 @@ def _question(asked: CompletionRequest, prompt: str | list[int]) -> Question:
         sampled=asked,
         max_tokens=asked.max_tokens,
         body=lambda info: sent,
+        weighs=asked.logprobs is not None,
     )
 
 
