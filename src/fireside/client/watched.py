@@ -7,20 +7,16 @@ import signal
 import sys
 from asyncio.subprocess import DEVNULL, PIPE
 from collections.abc import AsyncGenerator
-from typing import TypeVar
+from typing import Any
 
 import msgspec
 
 from fireside.errors import FiresideError, from_code
 from fireside.events import Failed
 
-T = TypeVar("T")
 
-
-async def watched(
-    module: str, *words: str, says: msgspec.json.Decoder[T | Failed]
-) -> AsyncGenerator[T, None]:
-    """Run `python -m MODULE` and yield what it says; what failed there is raised here.
+async def watched(module: str, *words: str, says: msgspec.json.Decoder[Any]) -> AsyncGenerator[Any, None]:
+    """Run `python -m MODULE` and yield what it says, as `says` reads it; what failed there is raised here.
 
     Closing it ends the process as Ctrl-C does, so that it tidies up.
     """

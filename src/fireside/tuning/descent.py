@@ -173,5 +173,5 @@ class Descent:
 
 async def _loss(present: Trial, other: Trial) -> float:
     """Return how much less probable the other finds a text, as a share; below 0 it finds it more probable."""
-    before, after = (await likelihood_of(trial.engine) for trial in (present, other))
+    before, after = await likelihood_of(present.engine), await likelihood_of(other.engine)
     return round((before.mean - after.mean) / abs(before.mean), 6)
