@@ -17,10 +17,10 @@ from fireside.catalogue import Catalogue
 from fireside.chat import Draft, Parts, Turn
 from fireside.conversations import Conversation, ReplyStatus, StoredMessage, Warmth
 from fireside.engines import machine
-from fireside.engines.built import BuiltFirst, built_keys, chosen
+from fireside.engines.built import built_keys, chosen
 from fireside.engines.leases import Engines
 from fireside.engines.places import Promise
-from fireside.engines.registry import starter
+from fireside.engines.tuned import best_starter, profiles_of
 from fireside.errors import (
     Conflict,
     EmptyMessage,
@@ -78,7 +78,7 @@ class App:
         self.catalogue = Catalogue(library, engines, settings)
         self.snapshots = snapshots
         self.metrics = Metrics()
-        self.files = ModelFiles(self.library, settings)
+        self.files = ModelFiles(self.library, settings, profiles_of(settings, home).tuned)
         self.speeds = Speeds(home.speeds_file)
         self.fitting = Fitting(
             home.machine_file,
@@ -87,7 +87,7 @@ class App:
             self.files,
             engines,
             self.speeds,
-            BuiltFirst(starter(), home.engines),
+            best_starter(settings, home),
             lambda: chosen(settings, home.engines),
         )
         self.finder = finder(library, os.environ, self.fitting.predictor, self.fitting.available_bytes)
@@ -112,7 +112,7 @@ class App:
         for upload in home.data.glob(f"{UPLOAD}*"):
             upload.unlink()
         snapshots = Snapshots.open(home.snapshots, settings.snapshots_bytes, keeps=store.keeps)
-        engines = engines or Engines(BuiltFirst(starter(snapshots), home.engines), settings)
+        engines = engines or Engines(best_starter(settings, home, snapshots), settings)
         loaded = engines.statuses
         sources: dict[str, Source] = {
             "hf": HubSource(home.models, os.environ, lambda: machine.obtainable_bytes(loaded())),

@@ -43,6 +43,7 @@ from fireside.models.inspection import read_facts
 from fireside.models.library import Library
 from fireside.predictions import READ_TOKENS, WORDS_PER_TOKEN, Fit, Prediction, in_words
 from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, probe, usual
+from fireside.profiles import slots_of
 from fireside.settings import Settings
 from fireside.warmth import Held, Speed, Speeds, write_private
 
@@ -289,7 +290,7 @@ class Fitting:
             demand,
             machine,
             context_length=context_length,
-            slots=self._settings.slots,
+            slots=slots_of(self._settings),
             measured=Measured(
                 speed.prompt_tokens_per_s, writing, load_s, self._memory(demand, speed, context_length)
             ),
@@ -306,7 +307,7 @@ class Fitting:
             return None
         before = demand.need(speed.held.context_length, speed.held.slots)
         context = min(context_length, demand.context_length or context_length)
-        now = demand.need(context, self._settings.slots)
+        now = demand.need(context, slots_of(self._settings))
         return max(0, speed.held.resident_bytes + now.total - before.total) or None
 
     def _speed_of(self, card: ModelCard) -> Speed:

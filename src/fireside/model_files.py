@@ -5,23 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import msgspec
+
 from fireside.cards import ModelCard
 from fireside.chat import Emit
 from fireside.engines.protocol import ModelFile
 from fireside.events import Progress
 from fireside.models.library import Library, Weights
 from fireside.models.sources import PullProgress
+from fireside.profiles import PLAIN, Tuned, settled
 from fireside.settings import Settings
 
 DEFAULT_CONTEXT = 8192
 
 
 class ModelFiles:
-    """Finds, and where they aren't here fetches, the files of models."""
+    """Finds, and where they aren't here fetches, the files of models. `tuned` tells how each runs best."""
 
-    def __init__(self, library: Library, settings: Settings) -> None:
+    def __init__(
+        self,
+        library: Library,
+        settings: Settings,
+        tuned: Callable[[ModelFile], Tuned] = lambda model: PLAIN,
+    ) -> None:
         self._library = library
         self._settings = settings
+        self._tuned = tuned
 
     async def ensure(self, reference: str, emit: Emit) -> ModelFile:
         """Return the model's file, fetched first if it isn't here."""
@@ -45,7 +54,7 @@ class ModelFiles:
     def _file(self, reference: str) -> ModelFile:
         weights = self._library.weights(reference)
         context = self.window(weights, weights.wanted_context_length)
-        return ModelFile(
+        file = ModelFile(
             reference=weights.reference,
             path=weights.path,
             identity=weights.identity,
@@ -61,6 +70,7 @@ class ModelFiles:
             idle_s=weights.idle_s,
             allowed_code=weights.allowed_code,
         )
+        return msgspec.structs.replace(file, tuned=settled(self._settings, self._tuned(file)))
 
 
 def progress_to(emit: Emit) -> Callable[[PullProgress], None]:

@@ -99,8 +99,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tls_certificate: str | None = None
     """A PEM file: the certificate, then those that lead to its authority. With `tls_key`."""
     tls_key: str | None = None
-    slots: Annotated[int, Meta(ge=1, le=64)] = 2
-    """Conversations that an engine holds ready at once."""
+    slots: Annotated[int, Meta(ge=1, le=64)] | None = None
+    """Conversations that an engine holds ready at once; by default 2, or as many as were tuned."""
     queue_length: Positive = 64
     """Requests that wait for an engine at most."""
     queue_length_each: Positive = 16
@@ -111,6 +111,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A llama.cpp server of your own, instead of the engine that came with Fireside."""
     prompt_threads: Positive | None = None
     """Threads that read prompts; by default as many as the cores."""
+    waiting: Literal["active", "passive"] | None = None
+    """Whether the engine's threads spin or sleep where they have nothing to do."""
+    batch: Annotated[int, Meta(ge=32, le=4096)] | None = None
+    """Tokens of a prompt that are read at once."""
+    flash_attention: bool | None = None
+    """On the processor; by default off. On graphics processors the engine chooses."""
+    cache_type: Literal["f16", "q8_0"] | None = None
+    """What keys, and with flash attention values too, are kept as; by default f16."""
+    speculation: Literal["off", "ngram"] | None = None
+    """Whether what followed the same words before is tried as what follows now; by default off."""
     transformers_weights: Literal["auto", "bfloat16", "float16", "float32", "8bit", "4bit"] = "auto"
     """What transformers makes of a model's weights; 8 and 4 bits need an NVIDIA graphics processor."""
     model_idle_s: Seconds = 600.0
@@ -179,6 +189,10 @@ class Home(msgspec.Struct, frozen=True):
     @property
     def engines(self) -> Path:
         return self.data / "engines"
+
+    @property
+    def profiles(self) -> Path:
+        return self.data / "profiles"
 
     @property
     def machine_file(self) -> Path:

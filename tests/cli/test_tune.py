@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -41,17 +40,13 @@ def test_nothing_is_built_where_nobody_can_be_asked(fireside: Fireside, cli_home
     assert not cli_home.engines.exists()
 
 
-def test_an_earlier_build_is_told_with_its_figures(fireside: Fireside, record: Built) -> None:
-    told = fireside("tune").stdout
-    assert "2.14" in told
-    assert "1.50" in told
-    assert "ziglang 0.17.1" in told
-    assert "0.32%" in told
-    assert str(record.failed) in told
-    assert json.loads(fireside("tune", "--json").stdout)["compared"]["reading"] == 2.14
-
-
 def test_reset_goes_back_and_says_so(fireside: Fireside, record: Built, cli_home: Home) -> None:
     assert "prebuilt engine is used" in fireside("tune", "--reset").stdout
     assert not cli_home.engines.exists()
     assert "nothing to delete" in fireside("tune", "--reset").stdout
+
+
+def test_what_was_built_before_is_tuned_without_a_question(fireside: Fireside, record: Built) -> None:
+    told = fireside("tune", "remote:office/x", code=1).stderr
+    assert "elsewhere" in told
+    assert "nobody is there" not in told

@@ -16,7 +16,10 @@ import xllamacpp
 VALUES = (
     "model host port parallel ctx-size batch-size ubatch-size threads threads-batch cache-ram fit verbosity"
 )
-MORE = "slot-save-path pooling flash-attn mmproj"
+MORE = (
+    "slot-save-path pooling flash-attn mmproj cache-type-k cache-type-v poll "
+    "spec-type spec-ngram-simple-size-n spec-ngram-simple-size-m"
+)
 SWITCHES = "no-kv-unified no-cache-idle-slots no-ui jinja embedding"
 
 

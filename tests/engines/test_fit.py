@@ -96,7 +96,7 @@ async def test_what_is_reckoned_is_what_the_small_model_takes(tmp_path: Path, sm
     app = App.open(settings, Home(tmp_path, tmp_path))
     file = await app.files.ensure(settings.model, lambda event: None)
     await app.aclose()
-    need = need_of(file, settings.slots)
+    need = need_of(file, 3)
     assert need is not None
     assert need.context == 3 * 4096 * 30 * 3 * 64 * 2 * 2
     engine = await start(file, settings)

@@ -124,7 +124,7 @@ async def test_corrections_stay_within_bounds(app: App, tmp_path: Path) -> None:
 async def test_the_memory_of_a_model_that_ran_is_what_it_took(app: App) -> None:
     card = app.library.card(app.settings.model)
     reckoned = app.fitting.predictor(2048)(card).memory_bytes
-    app.speeds.held(small(app).identity, Held(reckoned + 100_000_000, 2048, app.settings.slots))
+    app.speeds.held(small(app).identity, Held(reckoned + 100_000_000, 2048, app.engines.width))
     assert app.fitting.predictor(2048)(card).memory_bytes == reckoned + 100_000_000
     assert app.fitting.predictor(4096)(card).memory_bytes > reckoned + 100_000_000 + 2 * 2048 * 23_040
 

@@ -24,10 +24,7 @@ COMMANDS: Commands = {
     "personas": ("fireside.cli.personas:personas", _("List, show, create, edit and remove personas.")),
     "memories": ("fireside.cli.memories:memories", _("Show and change what every chat remembers.")),
     "models": ("fireside.cli.models:models", _("List, show, fetch and remove models.")),
-    "tune": (
-        "fireside.cli.tune:tune",
-        _("Build the engine for this very processor, and use it if it is faster."),
-    ),
+    "tune": ("fireside.cli.tune:tune", _("Find how a model runs best on this very machine.")),
     "keys": ("fireside.cli.keys:keys", _("Make, list and remove the keys that let others in.")),
     "open": ("fireside.cli.server:open_page", _("Open the page in a browser.")),
     "serve": ("fireside.cli.server:serve", _("Run the server until it is stopped.")),

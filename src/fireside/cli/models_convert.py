@@ -106,7 +106,7 @@ async def _convert(client: AsyncClient, plans: Sequence[Plan], measure: bool | N
     for plan in plans:
         name = plan.reference.partition(":")[2]
         card = await _watched(client.conversions.convert(plan.source, plan.kind, name))
-        measured = card.conversion and card.conversion.measured
+        measured = card.conversion.measured if card.conversion else None
         if measure or (measure is None and not measured and card.purpose == "chat"):
             card = await _watched(client.conversions.compare(card.reference))
         cards.append(card)
@@ -153,7 +153,7 @@ def _print_made(cards: Sequence[ModelCard]) -> None:
 
     rows: list[tuple[str, ...]] = []
     for card in cards:
-        measured = card.conversion and card.conversion.measured
+        measured = card.conversion.measured if card.conversion else None
         if measured is None:
             rows.append((card.reference, size(card.size_bytes), "", "", "", ""))
             continue

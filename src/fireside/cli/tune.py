@@ -1,4 +1,4 @@
-"""`fireside tune`: an engine that is built for this very processor, beside the prebuilt one."""
+"""`fireside tune`: the engine and how it runs a model, made the best that this very machine can do."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fireside.cli.asking import confirm
+from fireside.cli.asking import agrees, confirm
 from fireside.cli.flags import json_flag, yes_flag
 from fireside.cli.languages import _
 from fireside.cli.running import wait_for
@@ -17,34 +17,84 @@ if TYPE_CHECKING:
 
 
 @click.command("tune")
-@click.option("--build", "builds", is_flag=True, help=_("Build it now, or anew."))
-@click.option("--reset", is_flag=True, help=_("Go back to the prebuilt engine and delete what was built."))
+@click.argument("model", required=False)
+@click.option("--build/--no-build", "builds", default=None, help=_("Build the engine (anew), or don't ask."))
+@click.option("--dry-run", is_flag=True, help=_("Measure and show, and write nothing."))
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=180.0,
+    show_default=True,
+    help=_("How long the measuring may take."),
+)
+@click.option("--reset", is_flag=True, help=_("Go back to what came with Fireside; delete what was made."))
 @yes_flag
 @json_flag
-def tune(builds: bool, reset: bool, yes: bool, json: bool) -> None:
-    from fireside.cli.output import print_json, say
-    from fireside.client import building
+def tune(
+    model: str | None,
+    builds: bool | None,
+    dry_run: bool,
+    seconds: float,
+    reset: bool,
+    yes: bool,
+    json: bool,
+) -> None:
+    from fireside.cli.tuning_told import tell_profile, tuned
+    from fireside.profiles import Wish
 
     if reset:
-        was_there = wait_for(building.reset())
-        said = _("the prebuilt engine is used from the next load on"), _("there was nothing to delete")
-        say(said[0] if was_there else said[1])
+        _reset()
         return
-    built = None if builds else wait_for(building.built_engine())
-    if built is None:
-        confirm(_question(), yes=yes or builds)
-        built = wait_for(_build())
-    if json:
-        print_json(built)
-    else:
+    built = _built(builds, dry_run=dry_run, yes=yes)
+    if built and not json:
         _tell(built)
+    profile = wait_for(tuned(Wish(model, seconds, dry_run)))
+    if json:
+        from fireside.cli.output import print_json
+
+        print_json({"built": built, "profile": profile})
+    else:
+        tell_profile(profile, dry_run=dry_run)
 
 
-def _question() -> str:
-    return _(
+def _reset() -> None:
+    from fireside.cli.output import say
+    from fireside.client import building, tuning
+
+    engine, profiles = wait_for(building.reset()), wait_for(tuning.reset())
+    if engine or profiles:
+        say(_("the prebuilt engine is used as usual from the next load of a model on"))
+    else:
+        say(_("there was nothing to delete"))
+
+
+def _built(builds: bool | None, *, dry_run: bool, yes: bool) -> Built | None:
+    """Return the engine that was built just now: it is asked for once, where there is none yet."""
+    from fireside.cli.output import note
+    from fireside.client.building import built_engine
+
+    if builds is False or (dry_run and not builds):
+        return None
+    if builds is None:
+        if wait_for(built_engine()) is not None:
+            return None
+        if not yes and not _wants_build():
+            note(_("the engine that came with Fireside is tuned; `fireside tune --build` builds one"))
+            return None
+    return wait_for(_build())
+
+
+def _wants_build() -> bool:
+    """Return whether the person agrees; where nobody is there, that is an error."""
+    import sys
+
+    question = _(
         "Build the engine for this processor? It fetches llama.cpp's source (77 MB), compiles it at the "
         "lowest priority (5 to 20 minutes), takes 2 GB of room, and is used only if it is faster."
     )
+    if sys.stdin is None or not sys.stdin.isatty():
+        confirm(question, yes=False)
+    return agrees(question)
 
 
 async def _build() -> Built:

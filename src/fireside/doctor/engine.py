@@ -15,16 +15,18 @@ from fireside.engines.built import chosen
 from fireside.engines.fit import memory_allows
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
+from fireside.engines.tuned import profiles_of
 from fireside.errors import EngineUnavailable, FiresideError
 from fireside.model_files import ModelFiles
 from fireside.probing import timed
+from fireside.profiles import Profile
 
 TRIED_CONTEXT = 512
 TRIED_TOKENS = 8
 
 
 def check_engine(who: Examined) -> Iterator[Finding]:
-    files = ModelFiles(library_of(who), who.settings)
+    files = ModelFiles(library_of(who), who.settings, profiles_of(who.settings, who.home).tuned)
     try:
         file = files.at_hand(who.settings.model)
     except FiresideError:  # told by the check of the models
@@ -40,6 +42,7 @@ def check_engine(who: Examined) -> Iterator[Finding]:
 
 def _tried_where_there_is_room(file: ModelFile, who: Examined) -> Iterator[Finding]:
     small = msgspec.structs.replace(file, context_length=min(file.context_length, TRIED_CONTEXT))
+    yield from _profile(file, who)
     if memory_allows(small, 1):
         yield from asyncio.run(_tried(small, who))
         return
@@ -49,6 +52,23 @@ def _tried_where_there_is_room(file: ModelFile, who: Examined) -> Iterator[Findi
         said("{model} was not tried: there is no room for it now", model=file.reference),
         said("close other programs, or stop the server (fireside stop), and look again"),
     )
+
+
+def _profile(file: ModelFile, who: Examined) -> Iterator[Finding]:
+    """Tell whether the model runs as it was tuned."""
+    found = profiles_of(who.settings, who.home).look(file)
+    if isinstance(found, Profile):
+        yield well("engine", said("{model} runs as `fireside tune` found it best", model=file.reference))
+    elif found.reason:
+        yield note(
+            "engine",
+            said(
+                "what `fireside tune` found for {model} is not used: {reason}",
+                model=file.reference,
+                reason=found.reason,
+            ),
+            said("measure again: fireside tune"),
+        )
 
 
 async def _tried(file: ModelFile, who: Examined) -> list[Finding]:

@@ -69,7 +69,9 @@ class BuiltFirst:
         self._last: Engine | None = None
 
     async def __call__(self, model: ModelFile, settings: Settings, progress: LoadProgress | None) -> Engine:
-        if self._last is not None and getattr(self._last, "crashed", False):
+        last = self._last
+        # One that was started as a profile says may have crashed for that: the profile goes first.
+        if last is not None and getattr(last, "crashed", False) and not last.info.tuned:
             self._withdraw("it crashed while it answered")
         with_built = chosen(settings, self._folder)
         if with_built is settings or model.engine != "llamacpp":

@@ -13,7 +13,10 @@ SPARE_BYTES = 512 * 2**20
 
 
 def need_of(model: ModelFile, slots: int) -> Need | None:
-    """Return what `model` takes with `slots` conversations at once; None where its file can't be read."""
+    """Return what `model` takes with `slots` conversations at once, or with as many as it was tuned for.
+
+    None where its file can't be read.
+    """
     if model.engine == "transformers":
         return need_with_torch(model.size_bytes, model.cache_token_bytes * model.context_length)
     try:
@@ -21,10 +24,12 @@ def need_of(model: ModelFile, slots: int) -> Need | None:
     except OSError:
         return None
     reads_whole_texts = model.pooling not in (None, "last")
-    batch = model.context_length if reads_whole_texts else CPU_BATCH
+    tuned = model.tuned
+    slots = tuned.slots or slots
+    batch = model.context_length if reads_whole_texts else tuned.batch or CPU_BATCH
     return need(
         weights=weights,
-        cache_slot_bytes=model.cache_token_bytes * model.context_length,
+        cache_slot_bytes=round(model.cache_token_bytes * tuned.cache_share) * model.context_length,
         batch_token_bytes=model.batch_token_bytes,
         context_length=model.context_length,
         slots=slots,

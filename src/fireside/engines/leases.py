@@ -27,6 +27,7 @@ from fireside.engines.registry import StartEngine
 from fireside.engines.room import Fits, Refuse, Room
 from fireside.engines.spare import SpareUse
 from fireside.errors import EngineCrashed, EngineUnavailable
+from fireside.profiles import slots_of
 from fireside.settings import Settings
 
 
@@ -57,10 +58,12 @@ class Engines:
     ) -> None:
         self._start = start
         self._settings = settings
-        self._room = Room(settings.memory_budget, settings.slots, fits=fits, refuse=refuse)
+        self.width = slots_of(settings)
+        """how many an engine usually answers at once"""
+        self._room = Room(settings.memory_budget, self.width, fits=fits, refuse=refuse)
         self._sleep = sleep
         self._clock = clock
-        self._queue = Queue(settings.queue_length, settings.queue_length_each, settings.slots)
+        self._queue = Queue(settings.queue_length, settings.queue_length_each, self.width)
         self._asked: dict[Ticket, _Asked] = {}
         """who waits"""
         self._wanted: dict[Key, Loaded] = {}
@@ -109,7 +112,7 @@ class Engines:
         """
         loaded = next((one for one in self._wanted.values() if one.model.reference == reference), None)
         line = self._queue.line(loaded.key) if loaded else Line()
-        return self._queue.promise(line, who, free=loaded.free if loaded else self._settings.slots)
+        return self._queue.promise(line, who, free=loaded.free if loaded else self.width)
 
     @asynccontextmanager
     async def spare(self, model: ModelFile) -> AsyncIterator[Engine | None]:

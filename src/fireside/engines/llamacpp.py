@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -16,11 +15,12 @@ import msgspec
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
 from fireside.engines.llamacpp_builds import build_today, command_of
-from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
+from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused
 from fireside.engines.llamacpp_pictures import Pictures
 from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_slots import SlotKeeper, state_key
 from fireside.engines.llamacpp_stream import Use
+from fireside.engines.llamacpp_task import task_of, waiting_of
 from fireside.engines.llamacpp_wire import Wire
 from fireside.engines.protocol import (
     Ended,
@@ -44,6 +44,7 @@ from fireside.errors import (
 )
 from fireside.messages import Message, Sampling
 from fireside.pictures import Picture
+from fireside.profiles import settled
 from fireside.settings import Settings
 
 PATIENCE_S = 60.0
@@ -54,7 +55,6 @@ whether the prompt was read now or before."""
 SAVING_S = 20.0
 """for saving what is held before the engine ends"""
 SPELLED = 10_000
-PROMPT_CACHE_MIB = 512
 
 _answers: msgspec.json.Decoder[Answer] = msgspec.json.Decoder(Answer)
 _OFFLOADED = re.compile(r"offloaded (\d+)/\d+ layers")
@@ -111,10 +111,10 @@ async def start(
     EngineOutOfMemory where it doesn't fit. A load without progress for `patience_s` is ended.
     """
     began = time.monotonic()
-    task = _task(model, settings, vault)
+    task = task_of(model, settings, vault)
     child = await Child.start(
         command or command_of(settings),
-        machine.child_environment(),
+        machine.child_environment() | waiting_of(task),
         first_line=msgspec.json.encode(task) + b"\n",
         secret=task.key,
     )
@@ -128,24 +128,6 @@ async def start(
     if progress:
         progress(1.0)
     return engine
-
-
-def _task(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
-    cores = machine.usable_cores()
-    return Task(
-        path=str(model.path.absolute()),
-        # At its chattiest the server logs a key's last four characters: let them be these.
-        key=secrets.token_hex(32) + "-key",
-        context_length=model.context_length,
-        slots=settings.slots,
-        threads=settings.threads or max(1, cores - 1),
-        prompt_threads=settings.prompt_threads or cores,
-        prompt_cache_mib=0 if model.pooling else PROMPT_CACHE_MIB,
-        pooling=model.pooling,
-        adapters=tuple((str(one.path.absolute()), one.scale) for one in model.adapters),
-        projector=str(model.projector.absolute()) if model.projector else None,
-        slot_save_path=str(vault.folder.absolute()) if vault and vault.enabled else None,
-    )
 
 
 async def _hear(
@@ -212,6 +194,7 @@ class LlamaCppEngine:
             sees=known.modalities.vision,
             takes_tools=model.has_template and known.chat_template_caps.supports_tools,
             reasons=model.has_template and bool(_REASONING.search(known.chat_template)),
+            tuned=model.tuned != settled(settings),
             cuttable=not any(_UNCUTTABLE.search(line) for line in words),
         )
         self._pictures.marker = known.media_marker
@@ -377,7 +360,7 @@ def _completion(prompt: object, sampling: Sampling, max_tokens: int, slot: int |
 
 def _device(prepared: Prepared, words: Sequence[str]) -> Literal["cpu", "gpu"]:
     layers = [int(found.group(1)) for line in words if (found := _OFFLOADED.search(line))]
-    return "gpu" if prepared.graphics and layers and layers[-1] > 0 else "cpu"
+    return "gpu" if prepared.graphics != () and layers and layers[-1] > 0 else "cpu"
 
 
 def _notices(device: Literal["cpu", "gpu"]) -> tuple[str, ...]:

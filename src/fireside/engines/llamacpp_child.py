@@ -17,6 +17,7 @@ import msgspec
 from fireside.cards import Pooling
 from fireside.engines import machine
 from fireside.footprint import READ_AT_ONCE
+from fireside.profiles import MATCHED_TOKENS, CacheType, Waiting
 
 CPU_BATCH = READ_AT_ONCE
 """A closed connection is noticed between two batches: 256 took 1.7 s on
@@ -44,14 +45,21 @@ class Task(msgspec.Struct, frozen=True):
     """the files of LoRA adapters, and how much of each is added"""
     projector: str | None = None
     """the file that turns pictures into what the model reads"""
+    batch: int | None = None
+    """tokens that are read at once; None for the usual number"""
+    cache_type: CacheType = "f16"
+    """of keys, and with flash attention of values"""
+    waiting: Waiting | None = None
+    drafted_tokens: int = 0
+    """that n-gram speculation tries at once; 0 is no speculation"""
 
 
 class Prepared(msgspec.Struct, frozen=True, tag="prepared"):
     """The engine's library was found; the model is loaded next."""
 
     build: str
-    graphics: tuple[str, ...]
-    """the graphics processors that the engine can use"""
+    graphics: tuple[str, ...] | None
+    """the graphics processors that the engine can use; None where only the load will tell"""
 
 
 class Listening(msgspec.Struct, frozen=True, tag="listening"):
@@ -150,16 +158,32 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
     params.fit_params = has_graphics
     if not has_graphics and not task.pooling:
         # Long conversations are read and written twice as fast without (docs/decisions/0008-engine-child.md).
-        params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        chosen = "ENABLED" if task.flash_attention else "DISABLED"
+        params.flash_attn_type = xllamacpp.llama_flash_attn_type[f"LLAMA_FLASH_ATTN_TYPE_{chosen}"]
+    _set_cache_types(xllamacpp, params, task, has_graphics)
+    if task.drafted_tokens:
+        params.speculative.types = [
+            xllamacpp.common_speculative_type.COMMON_SPECULATIVE_TYPE_NGRAM_SIMPLE,
+        ]
+        params.speculative.ngram_simple.size_n = MATCHED_TOKENS
+        params.speculative.ngram_simple.size_m = task.drafted_tokens
     # The level at which it says how many layers went to the graphics processor.
     params.verbosity = 4
     return params
 
 
+def _set_cache_types(xllamacpp: Any, params: Any, task: Task, has_graphics: bool) -> None:
+    """Keys may be kept in 8 bits; values only with flash attention (llama.cpp, llama-context.cpp)."""
+    if task.cache_type == "q8_0" and not task.pooling:
+        params.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+        if task.flash_attention or has_graphics:
+            params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_Q8_0
+
+
 def batch_of(task: Task, has_graphics: bool) -> int:
     """Return how many tokens are read at once: what is pooled from all of a text can't be read in pieces."""
     if task.pooling in (None, "last"):
-        return GRAPHICS_BATCH if has_graphics else CPU_BATCH
+        return task.batch or (GRAPHICS_BATCH if has_graphics else CPU_BATCH)
     return task.context_length
 
 

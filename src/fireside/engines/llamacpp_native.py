@@ -21,10 +21,13 @@ import msgspec
 
 from fireside.engines import machine
 from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task, batch_of, claim_stdout
+from fireside.profiles import MATCHED_TOKENS
 
 LISTENING = re.compile(rb"listening on (http://[\d.]+:\d+)")
 """what every version of the server has said once it answers (tools/server/server.cpp)"""
 REASON_BYTES = 400
+POLLING = {"active": 100, "passive": 0}
+"""percent of the time for which its threads look for work before they sleep; 50 where nothing is said"""
 
 
 def main() -> None:
@@ -76,6 +79,16 @@ def arguments(task: Task) -> list[str]:
         told["--pooling"] = task.pooling
     else:
         told["--flash-attn"] = "on" if task.flash_attention else "off"
+        if task.cache_type != "f16":
+            told["--cache-type-k"] = task.cache_type
+            if task.flash_attention:
+                told["--cache-type-v"] = task.cache_type
+        if task.drafted_tokens:
+            told["--spec-type"] = "ngram-simple"
+            told["--spec-ngram-simple-size-n"] = MATCHED_TOKENS
+            told["--spec-ngram-simple-size-m"] = task.drafted_tokens
+    if task.waiting:
+        told["--poll"] = POLLING[task.waiting]
     if task.projector:
         told["--mmproj"] = task.projector
     adapters = [word for path, scale in task.adapters for word in ("--lora-scaled", f"{path}:{scale}")]
@@ -93,7 +106,7 @@ def _watch(server: int, said: int, answers: int, path: Path) -> None:
         with contextlib.suppress(BrokenPipeError):
             os.write(answers, msgspec.json.encode(what) + b"\n")
 
-    answer(Prepared(build_of(path), ()))
+    answer(Prepared(build_of(path), None))
     _end_with_the_parent(server)
     told = False
     last = b""

@@ -21,6 +21,7 @@ import msgspec
 from fireside.engines.protocol import Held, ModelFile, Notice, Origin, Vault
 from fireside.engines.slots import WORTH_SAVING_TOKENS, WORTH_TOKENS, Slot, Slots, worth_restoring
 from fireside.errors import EngineCrashed, FiresideError
+from fireside.profiles import DRAFTED_TOKENS, settled, slots_of
 from fireside.settings import Settings
 from fireside.token_ids import WIDTH, count, packed, shared, unpacked
 
@@ -28,7 +29,7 @@ Ask = Callable[[str, str, bytes], Awaitable[bytes]]
 DAMAGED = "the saved state of an earlier turn was damaged and removed: it was read anew"
 LAST_TOKENS = 2
 """What was sampled last was never read: a state may lack so many tokens of what is known."""
-FURTHER_TOKENS = 16
+FURTHER_TOKENS = 16 + DRAFTED_TOKENS
 """A reply that was cut short went on for so many tokens at most before the engine noticed."""
 LOOK_S, PLACED_S = 0.01, 0.3
 _MAGIC, _VERSION = b"qsgg", 4
@@ -65,14 +66,17 @@ class Taken(msgspec.Struct, frozen=True):
 
 def state_key(model: ModelFile, settings: Settings, build: str) -> str:
     """Return what tells states of this model, in this build with these settings, from all others."""
+    tuned = settled(settings, model.tuned)
+    values = tuned.cache_type if tuned.flash_attention else None
     parts = {
         "model": model.identity,
         "build": build,
         "context_length": model.context_length,
-        "slots": settings.slots,
+        "slots": slots_of(settings, model.tuned),
         "unified": False,
-        "cache_types": ("f16", "f16"),
-        "flash_attention": "on graphics processors",
+        "cache_types": (tuned.cache_type or "f16", values or "f16"),
+        # Values lie in another order with it.
+        "flash_attention": "everywhere" if tuned.flash_attention else "on graphics processors",
         "adapters": tuple((one.identity, one.scale) for one in model.adapters),
     }
     return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16).hexdigest()

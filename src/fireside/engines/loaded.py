@@ -8,12 +8,13 @@ from fireside.cards import EngineStatus
 from fireside.engines import machine
 from fireside.engines.places import Key, Line
 from fireside.engines.protocol import Engine, ModelFile
+from fireside.profiles import slots_of
 from fireside.settings import Settings
 
 
 def key_of(model: ModelFile) -> Key:
     """Return what tells this model's engine from others."""
-    return model.identity, model.context_length
+    return model.identity, model.context_length, model.weighs
 
 
 class Loaded:
@@ -22,7 +23,7 @@ class Loaded:
     def __init__(self, model: ModelFile, settings: Settings) -> None:
         self.model = model
         self.key = key_of(model)
-        self._slots = settings.slots
+        self._slots = slots_of(settings, model.tuned)
         self.idle_s = settings.model_idle_s
         """how long it stays when nobody uses it"""
         self.stay(model)

@@ -19,7 +19,7 @@ NEWEST_SHARE = 0.2
 LONGEST_RETRY_S = 600
 
 
-Key = tuple[str, int]
+Key = tuple[str, int, bool]
 """Which engine: its model's identity and context length."""
 
 

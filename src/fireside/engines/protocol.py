@@ -12,6 +12,7 @@ from fireside.aliases import Adapter
 from fireside.cards import EngineName, Pooling
 from fireside.messages import Message, Place, Sampling
 from fireside.pictures import Picture
+from fireside.profiles import PLAIN, Tuned
 
 
 class ModelFile(msgspec.Struct, frozen=True):
@@ -40,6 +41,10 @@ class ModelFile(msgspec.Struct, frozen=True):
     """how long it stays when nobody uses it; None leaves it to the settings"""
     allowed_code: tuple[tuple[str, str], ...] = ()
     """code that the model's folder brings and that may run: each file's name and SHA-256"""
+    tuned: Tuned = PLAIN
+    """how it runs best here, as far as that was measured or set"""
+    weighs: bool = False
+    """whether it must tell how probable each word is, which no engine does of what it drafted"""
 
 
 class EngineInfo(msgspec.Struct, frozen=True):
@@ -67,6 +72,8 @@ class EngineInfo(msgspec.Struct, frozen=True):
     """whether what it has read can be cut to any beginning; a sliding window or a recurrent memory can't be:
     they go on from their end, or from a checkpoint that the engine made"""
     place: Place = "here"
+    tuned: bool = False
+    """whether it was started as a profile says"""
     counts: Literal["exact", "estimated"] = "exact"
     """whether its tokens are counted by the model's own tokenizer"""
 

@@ -53,8 +53,13 @@ def slug(name: str) -> str:
 
 
 @asynccontextmanager
-async def leased(app: App, caller: Caller, name: str | None, *, writes: bool = True) -> AsyncIterator[Engine]:
+async def leased(
+    app: App, caller: Caller, name: str | None, *, writes: bool = True, weighs: bool = False
+) -> AsyncIterator[Engine]:
     """Give the engine of the model that a program names, loaded first where it isn't.
+
+    Where it `weighs` words, and is to tell how probable they were, that is one that doesn't draft: an engine
+    tells no probabilities of what was drafted (llama.cpp, server-context.cpp, "TODO: set result.probs").
 
     NoChat for a model that can't write, unless the engine isn't asked to; Forbidden for one that this caller
     may not have fetched.
@@ -67,6 +72,8 @@ async def leased(app: App, caller: Caller, name: str | None, *, writes: bool = T
     if card.alias_of and not card.installed:
         await asyncio.to_thread(check_model, app, caller, reference)
     file = await app.files.ensure(reference, lambda event: None)
+    if weighs and file.tuned.speculation == "ngram":
+        file = msgspec.structs.replace(file, weighs=True)
     async with app.engines.lease(file, who=caller.who) as engine:
         yield _Counted(engine, app.metrics, begun)
 

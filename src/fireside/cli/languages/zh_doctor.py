@@ -114,6 +114,11 @@ TEXTS: dict[str, str] = {
     "fetch {model} again, and replace it": "重新下载 {model} 并替换",
     "fetched {model} again": "已重新下载 {model}",
     # engine
+    "{model} runs as `fireside tune` found it best": "{model} 按 `fireside tune` 找到的最佳方式运行",
+    "what `fireside tune` found for {model} is not used: {reason}": (
+        "没有使用 `fireside tune` 为 {model} 找到的方式：{reason}"
+    ),
+    "measure again: fireside tune": "请重新测量：fireside tune",
     "{build} loads {model} in {load} s and writes {speed} tokens in a second": (
         "{build} 用 {load} 秒载入 {model}，每秒写 {speed} 个词元"
     ),

@@ -82,7 +82,8 @@ class Writing:
 
     async def said(self, caller: Caller) -> AsyncGenerator[Said, None]:
         texts: list[str] = []
-        async with leased(self._asker.app, caller, self.asked.model) as engine:
+        weighs = bool(self.asked.logprobs)
+        async with leased(self._asker.app, caller, self.asked.model, weighs=weighs) as engine:
             ids = None if self.asked.raw else await prompt_ids(engine, self.asked)
             question = self._stops.counting(self._question(ids))
             async with aclosing(self._answer(engine, question)) as events:

@@ -46,6 +46,8 @@ class Question(msgspec.Struct, frozen=True):
     """of how many messages a request is that asked to be fitted into the window; 0 where it didn't"""
     pictures: str | None = None
     """where the first picture is, if there is one"""
+    weighs: bool = False
+    """whether it is to tell how probable its words were"""
 
 
 class Asker(msgspec.Struct, frozen=True):
@@ -69,7 +71,7 @@ class Asker(msgspec.Struct, frozen=True):
         """Yield what is said for choice `index`; closing it frees the slot."""
         if question.pictures:  # before anything is loaded
             check_sees(self.card)
-        async with leased(self.app, self.caller, question.model) as engine:
+        async with leased(self.app, self.caller, question.model, weighs=question.weighs) as engine:
             _check_template(question, engine.info)
             body = await checked(engine, question, self.body_for(question, engine, index))
             fit = await fitted(engine, question.path, body, question.fits) if question.fits else None

@@ -117,7 +117,7 @@ async def create(
     question = question_of(_wish(asked))
     asker = await Asker.of(app, caller, asked.model)
     choices = [asker.ask(question, index) for index in range(asked.n or 1)]
-    width = app.settings.slots
+    width = app.engines.width
     if asked.stream:
         with_usage = bool(asked.stream_options and asked.stream_options.include_usage)
         return await begun(request, _stream(choices, width, asker.model, with_usage=with_usage))
@@ -192,6 +192,7 @@ def question_of(wish: Wish) -> Question:
         reader=lambda info: _reader(wish, calls, info),
         fits=len(wish.messages) if wish.fits else 0,
         pictures=pictures,
+        weighs=wish.top_logprobs is not None,
     )
 
 

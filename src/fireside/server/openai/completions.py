@@ -101,7 +101,7 @@ async def create(
         choices=[asker.ask(question, index) for question in questions for index in range(per_prompt)],
         echoes=[str(prompt) if asked.echo else "" for prompt in prompts for _ in range(per_prompt)],
         per_prompt=per_prompt,
-        width=app.settings.slots,
+        width=app.engines.width,
         model=asker.model,
     )
     if asked.stream:
@@ -151,6 +151,7 @@ def _question(asked: CompletionRequest, prompt: str | list[int]) -> Question:
         sampled=asked,
         max_tokens=asked.max_tokens,
         body=lambda info: sent,
+        weighs=asked.logprobs is not None,
     )
 
 

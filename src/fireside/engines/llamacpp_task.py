@@ -1,0 +1,45 @@
+"""What the engine's own process is asked for: how a model is loaded on this machine."""
+
+from __future__ import annotations
+
+import secrets
+
+from fireside.engines import machine
+from fireside.engines.llamacpp_child import CPU_BATCH, Task
+from fireside.engines.protocol import ModelFile, Vault
+from fireside.profiles import USUAL_SLOTS, drafted_tokens, settled
+from fireside.settings import Settings
+
+PROMPT_CACHE_MIB = 512
+
+
+def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
+    """Return the task: as it was set, else as it was tuned, else as usual."""
+    cores = machine.usable_cores()
+    tuned = settled(settings, model.tuned)
+    slots = tuned.slots or USUAL_SLOTS
+    speculates = tuned.speculation == "ngram" and not (model.pooling or model.weighs)
+    return Task(
+        path=str(model.path.absolute()),
+        # At its chattiest the server logs a key's last four characters: let them be these.
+        key=secrets.token_hex(32) + "-key",
+        context_length=model.context_length,
+        slots=slots,
+        threads=tuned.threads or max(1, cores - 1),
+        prompt_threads=tuned.prompt_threads or cores,
+        prompt_cache_mib=0 if model.pooling else PROMPT_CACHE_MIB,
+        pooling=model.pooling,
+        adapters=tuple((str(one.path.absolute()), one.scale) for one in model.adapters),
+        projector=str(model.projector.absolute()) if model.projector else None,
+        slot_save_path=str(vault.folder.absolute()) if vault and vault.enabled else None,
+        batch=tuned.batch,
+        flash_attention=bool(tuned.flash_attention),
+        cache_type=tuned.cache_type or "f16",
+        waiting=tuned.waiting,
+        drafted_tokens=drafted_tokens(tuned.batch or CPU_BATCH, slots) if speculates else 0,
+    )
+
+
+def waiting_of(task: Task) -> dict[str, str]:
+    """Return how OpenMP's threads wait, which the prebuilt engine has: read when its library is loaded."""
+    return {"OMP_WAIT_POLICY": task.waiting} if task.waiting else {}

@@ -1,0 +1,45 @@
+"""`python -m fireside.tuning tune|show|reset …`: each step and the end as a line of JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+
+import msgspec
+
+from fireside.errors import FiresideError
+from fireside.events import Failed
+from fireside.profiles import Told, Unused, Wish
+from fireside.settings import Home, find_home, load_settings
+from fireside.tuning.tune import profile_of, remove_profiles, tune
+
+
+def main() -> int:
+    """Return 0 when it is done, 1 after an error, 130 when it was interrupted."""
+    try:
+        _print(_asked(sys.argv[1], find_home()))
+    except FiresideError as error:
+        _print(Failed(error.code, error.message, error.hint))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _asked(what: str, home: Home) -> Told:
+    if what == "reset":
+        return Unused("", removed=remove_profiles(home))
+    settings = load_settings(home)
+    wish = msgspec.json.decode(sys.argv[2], type=Wish)
+    if what == "show":
+        return profile_of(home, settings, wish)
+    return asyncio.run(tune(home, settings, wish, _print))
+
+
+def _print(what: Told) -> None:
+    os.write(1, msgspec.json.encode(what) + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

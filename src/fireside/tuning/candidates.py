@@ -1,0 +1,103 @@
+"""What can be tried, setting by setting, beside the best way so far: pure code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from fireside.footprint import READ_AT_ONCE
+from fireside.profiles import USUAL_SLOTS, Kind, Tuned
+
+BATCHES = (64, 256, 512)
+MOST_BATCH_S = 0.5
+"""A closed connection is noticed between two batches (docs/decisions/0008-engine-child.md)."""
+SLOTS = (4, 8)
+SINGLE: tuple[Kind, ...] = ("reading", "writing", "later")
+LOOKING_BACK: tuple[Kind, ...] = ("long", "writing", "later")
+
+
+class Facts(msgspec.Struct, frozen=True):
+    """What of the machine and of the engine decides what is worth trying."""
+
+    cores: int
+    on_graphics: bool
+    read_tokens_per_s: float
+    """a prompt's, as it is read now"""
+
+
+class Dimension(msgspec.Struct, frozen=True):
+    """One setting: what it concerns, and which values are tried."""
+
+    name: str
+    kinds: tuple[Kind, ...]
+    values: Callable[[Facts, Tuned], Iterator[object]]
+    on_graphics: bool = False
+    """whether it matters where a graphics processor computes"""
+    costs_quality: bool = False
+
+
+def _threads(facts: Facts, best: Tuned) -> Iterator[object]:
+    yield from {facts.cores, max(1, facts.cores // 2), max(1, facts.cores - 1)} - {
+        best.threads or max(1, facts.cores - 1)
+    }
+
+
+def _prompt_threads(facts: Facts, best: Tuned) -> Iterator[object]:
+    yield from {facts.cores, max(1, facts.cores // 2), max(1, facts.cores - 1)} - {
+        best.prompt_threads or facts.cores
+    }
+
+
+def _batches(facts: Facts, best: Tuned) -> Iterator[object]:
+    most = max(READ_AT_ONCE, facts.read_tokens_per_s * MOST_BATCH_S)
+    yield from (batch for batch in BATCHES if batch <= most)
+
+
+def _slots(facts: Facts, best: Tuned) -> Iterator[object]:
+    yield from (slots for slots in SLOTS if slots > (best.slots or USUAL_SLOTS))
+
+
+def _one(*values: object) -> Callable[[Facts, Tuned], Iterator[object]]:
+    return lambda facts, best: iter(values)
+
+
+DIMENSIONS = (
+    Dimension("prompt_threads", ("reading",), _prompt_threads),
+    Dimension("threads", ("writing", "later"), _threads),
+    Dimension("waiting", SINGLE, _one("passive", "active")),
+    Dimension("batch", ("reading",), _batches),
+    Dimension("flash_attention", LOOKING_BACK, _one(True)),
+    Dimension("cache_type", LOOKING_BACK, _one("q8_0"), on_graphics=True, costs_quality=True),
+    Dimension("speculation", ("chat", "editing", "summarising"), _one("ngram"), on_graphics=True),
+    Dimension("slots", ("together",), _slots, on_graphics=True),
+)
+"""in this order: what follows is tried with the best of what came before"""
+
+
+def tried(facts: Facts, set_by_person: frozenset[str]) -> tuple[Dimension, ...]:
+    """Return what is tried here; what the person has set stays so.
+
+    >>> facts = Facts(cores=1, on_graphics=True, read_tokens_per_s=900.0)
+    >>> [one.name for one in tried(facts, frozenset(["slots"]))]
+    ['cache_type', 'speculation']
+    """
+    return tuple(
+        one
+        for one in DIMENSIONS
+        if one.name not in set_by_person and (one.on_graphics or not facts.on_graphics)
+    )
+
+
+def others(dimension: Dimension, facts: Facts, best: Tuned) -> list[Tuned]:
+    """Return the ways that differ from the best one in this setting only.
+
+    >>> facts = Facts(cores=4, on_graphics=False, read_tokens_per_s=600.0)
+    >>> [one.batch for one in others(DIMENSIONS[3], facts, Tuned())]
+    [64, 256]
+    >>> sorted(one.threads for one in others(DIMENSIONS[1], facts, Tuned()))
+    [2, 4]
+    """
+    name = dimension.name
+    ways = [msgspec.structs.replace(best, **{name: value}) for value in dimension.values(facts, best)]
+    return [way for way in ways if way != best]

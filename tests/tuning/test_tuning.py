@@ -1,0 +1,92 @@
+"""A model is tuned with the real engine, quickly: what was found is kept, shown, and used by the server."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from fireside.profiles import Tuned
+from fireside.settings import Home
+from fireside.tuning.texts import story
+from starting import moved_home
+
+Fireside = Callable[..., subprocess.CompletedProcess[str]]
+QUICKLY = ("--no-build", "--seconds", "8")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[Home]:
+    with moved_home(tmp_path_factory.mktemp("home"), smollm2) as moved:
+        yield moved
+
+
+def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fireside", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def profiles(home: Home) -> list[Path]:
+    return sorted(home.profiles.glob("*")) if home.profiles.is_dir() else []
+
+
+def test_a_dry_run_measures_and_leaves_nothing(home: Home) -> None:
+    told = json.loads(run("tune", *QUICKLY, "--dry-run", "--json").stdout)
+    assert told["built"] is None
+    found = told["profile"]
+    kinds = {speed["kind"] for speed in found["speeds"]}
+    assert {"reading", "writing", "later", "chat", "editing", "summarising", "together"} <= kinds
+    assert all(speed["before"] > 0 and speed["after"] > 0 for speed in found["speeds"])
+    assert found["measured_with"]["engine"].startswith("xllamacpp")
+    assert profiles(home) == []
+
+
+def test_what_was_found_is_kept_and_reset_deletes_it(home: Home) -> None:
+    told = run("tune", *QUICKLY).stdout
+    assert "reading what you write" in told
+    assert "tune --reset" in told
+    (path,) = profiles(home)
+    kept = json.loads(path.read_text())
+    assert kept["model"] in told
+    assert set(kept["tuned"]) <= set(Tuned.__struct_fields__)
+    assert "as usual" in run("tune", "--reset").stdout
+    assert profiles(home) == []
+
+
+def test_ctrl_c_leaves_everything_as_it_was(home: Home) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fireside", "tune", "--no-build"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(30) == 130
+    process.communicate()
+    assert profiles(home) == []
+    left = subprocess.run(["ps", "-wweo", "args="], capture_output=True, check=True, text=True).stdout
+    assert "-m fireside.tuning" not in left
+
+
+def test_a_model_that_is_elsewhere_or_not_here_is_refused_with_a_hint(home: Home) -> None:
+    assert "models pull" in run("tune", "hf:owner/nothing-GGUF", "--no-build", code=1).stderr
+    assert "elsewhere" in run("tune", "remote:office/x", "--no-build", code=1).stderr
+
+
+def test_no_two_texts_share_more_than_a_few_words_in_a_row() -> None:
+    def runs(text: str, length: int) -> set[tuple[str, ...]]:
+        words = text.split()
+        return {tuple(words[at : at + length]) for at in range(len(words) - length)}
+
+    texts = [runs(story(Random(seed)), 12) for seed in range(40)]
+    shared = sum(len(one & other) for at, one in enumerate(texts) for other in texts[:at])
+    assert shared <= 4
