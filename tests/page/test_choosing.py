@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
 from browsing import SHORT, answered, ask, box, kept, replies
-from serving import Served
+from serving import Served, serving
 
 Visiting = Callable[..., Page]
 LATE = """
@@ -60,6 +61,20 @@ def test_the_model_is_chosen_with_what_is_known_of_it(served: Served, visit: Vis
     ask(page, "Hello?")
     answered(page)
     assert "SmolLM2" in kept(served, page)[-1]["defaults"]["model"]
+
+
+def test_a_broken_default_model_is_said_and_another_answers(
+    tmp_path: Path, smollm2: Path, visit: Visiting
+) -> None:
+    with serving(tmp_path, model=f"file:{tmp_path / 'gone.gguf'}") as served:
+        served.post("/models/imported", {"reference": f"file:{smollm2}"})
+        page = visit(served)
+        expect(page.get_by_role("heading", name="gone.gguf can't be used")).to_be_visible()
+        expect(page.locator("#composer")).to_contain_text("there is no file")
+        page.get_by_role("button", name="Choose another model").click()
+        page.get_by_role("dialog").get_by_role("button", name=re.compile("^Smollm2")).click()
+        ask(page, "Hello?")
+        answered(page)
 
 
 def test_how_answers_are_made_arrives_in_the_reply(served: Served, visit: Visiting) -> None:

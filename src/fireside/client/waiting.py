@@ -194,4 +194,5 @@ def _loop() -> _Loop:
 
 
 if hasattr(os, "register_at_fork"):  # a thread doesn't come along into a fork, nor do its connections
-    os.register_at_fork(after_in_child=lambda: (_loop.cache_clear(), _chats.clear()))
+    os.register_at_fork(after_in_child=_loop.cache_clear)
+    os.register_at_fork(after_in_child=_chats.clear)
