@@ -6,13 +6,12 @@ a held lock is stale, whatever its process id says (ids are used again).
 
 from __future__ import annotations
 
-import os
-
 import filelock
 import msgspec
 
 from fireside.errors import AlreadyRunning
 from fireside.settings import Home
+from fireside.written import write_whole
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -56,12 +55,7 @@ def acquire(home: Home) -> filelock.FileLock:
 
 def publish(home: Home, runtime: Runtime) -> None:
     """Write the runtime file, readable by its owner only, in one step."""
-    temporary = home.runtime_file.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(msgspec.json.encode(runtime))
-    temporary.replace(home.runtime_file)
+    write_whole(home.runtime_file, msgspec.json.encode(runtime), lasting=False)
 
 
 def withdraw(home: Home) -> None:

@@ -7,7 +7,6 @@ in earlier turns with the same model on this machine, and both survive a restart
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal, Protocol
@@ -17,6 +16,7 @@ import msgspec
 from fireside.conversations import StoredMessage, Warmth
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.memory.snapshots import Snapshot
+from fireside.written import write_whole
 
 QUESTION_TOKENS = 32
 """what a usual question adds to be read"""
@@ -93,12 +93,8 @@ class Speeds:
 
 def write_private(path: Path, data: bytes) -> None:
     """Write what was measured into a file of its owner's, in one step; without room it isn't kept."""
-    new = path.with_suffix(".new")
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-        new.replace(path)
+        write_whole(path, data, lasting=False)
     except OSError as error:
         log.info("what was measured is not kept: %s", error.strerror)
 

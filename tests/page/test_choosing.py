@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from browsing import SHORT, answered, ask, box, kept, replies
-from serving import Served
+from serving import Served, serving
 
 Visiting = Callable[..., Page]
+LATE = """
+  const fetched = window.fetch;
+  let changes = 0;
+  window.fetch = async (...asked) => {
+    const { method = "GET", url = "" } = asked[0];
+    const answer = await fetched(...asked);
+    const late_ms = method === "PATCH" ? 900 - 300 * changes++ : url.includes("/conversations") ? 500 : 0;
+    await new Promise((done) => setTimeout(done, Math.max(0, late_ms)));
+    return answer;
+  };
+"""
+"""Lets what is asked of conversations arrive late, and of several changes the first one last."""
 
 
 def test_a_persona_is_made_used_and_changed(served: Served, visit: Visiting) -> None:
@@ -50,6 +63,20 @@ def test_the_model_is_chosen_with_what_is_known_of_it(served: Served, visit: Vis
     assert "SmolLM2" in kept(served, page)[-1]["defaults"]["model"]
 
 
+def test_a_broken_default_model_is_said_and_another_answers(
+    tmp_path: Path, smollm2: Path, visit: Visiting
+) -> None:
+    with serving(tmp_path, model=f"file:{tmp_path / 'gone.gguf'}") as served:
+        served.post("/models/imported", {"reference": f"file:{smollm2}"})
+        page = visit(served)
+        expect(page.get_by_role("heading", name="gone.gguf can't be used")).to_be_visible()
+        expect(page.locator("#composer")).to_contain_text("there is no file")
+        page.get_by_role("button", name="Choose another model").click()
+        page.get_by_role("dialog").get_by_role("button", name=re.compile("^Smollm2")).click()
+        ask(page, "Hello?")
+        answered(page)
+
+
 def test_how_answers_are_made_arrives_in_the_reply(served: Served, visit: Visiting) -> None:
     page = visit(served, f"#/c/{served.new_conversation(defaults=SHORT)}")
     page.get_by_role("button", name="How answers are made").click()
@@ -76,6 +103,26 @@ def test_how_answers_are_made_arrives_in_the_reply(served: Served, visit: Visiti
     ask(page, "And now?")
     answered(page, 2)
     assert kept(served, page)[-1]["defaults"]["sampling"]["temperature"] == 0
+
+
+def test_choices_arrive_however_late_and_in_whichever_order_the_answers_come(
+    served: Served, context: BrowserContext, visit: Visiting
+) -> None:
+    context.add_init_script(LATE)
+    page = visit(served, f"#/c/{served.new_conversation(defaults=SHORT)}")
+    page.get_by_role("button", name="How answers are made").click()
+    dialog = page.get_by_role("dialog", name="How answers are made")
+    wanted = {"temperature": 0.3, "max_tokens": 7, "seed": 11}
+    for name, value in {"Temperature": "0.3", "Longest answer": "7", "Seed": "11"}.items():
+        dialog.get_by_role("textbox", name=name).fill(value)
+    page.keyboard.press("Tab")
+    for name, value in {"Temperature": "0.3", "Longest answer": "7", "Seed": "11"}.items():
+        expect(dialog.get_by_role("textbox", name=name)).to_have_value(value)
+    page.keyboard.press("Escape")
+    ask(page, "Hello?")
+    answered(page)
+    made = kept(served, page)[-1]["defaults"]["sampling"]
+    assert {name: made[name] for name in wanted} == wanted
 
 
 def test_the_page_speaks_chinese(served: Served, visit: Visiting) -> None:

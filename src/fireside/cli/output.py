@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO
 
+from fireside.amounts import in_bytes
 from fireside.cli.languages import _, explained
 from fireside.cli.visible import visible, visible_line
 from fireside.errors import ConfigError, FiresideError
@@ -151,9 +152,7 @@ def introduce(card: ModelCard, fit: str | None) -> None:
 
 def size(size_bytes: int | None) -> str:
     """Return a size for a person; nothing for one that is unknown."""
-    from fireside.cli.chat.waiting import megabytes
-
-    return "" if size_bytes is None else megabytes(size_bytes)
+    return "" if size_bytes is None else in_bytes(size_bytes)
 
 
 def moment(milliseconds: int) -> str:

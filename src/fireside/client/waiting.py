@@ -193,11 +193,6 @@ def _loop() -> _Loop:
     return _Loop()
 
 
-def _begin_anew() -> None:
-    """In a fork: the thread didn't come along, nor may its connections be used."""
-    _loop.cache_clear()
-    _chats.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+if hasattr(os, "register_at_fork"):  # a thread doesn't come along into a fork, nor do its connections
+    os.register_at_fork(after_in_child=_loop.cache_clear)
+    os.register_at_fork(after_in_child=_chats.clear)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from fireside.amounts import in_bytes
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
-from fireside.doctor.machine import gigabytes
 from fireside.errors import FiresideError, StoreDamaged, StoreError
 from fireside.runtime import acquire
 from fireside.store import put_back
@@ -41,7 +41,7 @@ def check_chats(who: Examined) -> Iterator[Finding]:
     size = path.stat().st_size
     yield well(
         "chats",
-        said("the chats are whole: {count}, in {size}", count=count, size=gigabytes(size)),
+        said("the chats are whole: {count}, in {size}", count=count, size=in_bytes(size)),
     )
     yield from _log(log, who)
     yield from _room(path, size)
@@ -109,7 +109,7 @@ def _log(log: Path, who: Examined) -> Iterator[Finding]:
     if size > LARGE_LOG_BYTES and not who.is_held:
         yield note(
             "chats",
-            said("the log of the database has {size}", size=gigabytes(size)),
+            said("the log of the database has {size}", size=in_bytes(size)),
             said("it is emptied when the server starts and ends the next time"),
         )
 

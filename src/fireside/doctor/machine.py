@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from fireside.amounts import in_bytes
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem, said, well
 from fireside.engines import control_groups, graphics, machine, processor
@@ -41,7 +42,7 @@ def _memory() -> Iterator[Finding]:
     if available is None:
         yield note("machine", said("this system doesn't tell how much memory is free"))
         return
-    what = said("{size} of memory can be had", size=gigabytes(available))
+    what = said("{size} of memory can be had", size=in_bytes(available))
     if available < LITTLE_BYTES:
         yield problem(
             "machine", what, said("close other programs: an answer needs at least the model's own size")
@@ -60,7 +61,7 @@ def _memory() -> Iterator[Finding]:
             "machine",
             said(
                 "{size} are swapped out: everything is slow until they come back",
-                size=gigabytes(_swapped_bytes()),
+                size=in_bytes(_swapped_bytes()),
             ),
             said("close other programs, or choose a smaller model"),
         )
@@ -89,25 +90,15 @@ def _graphics() -> Iterator[Finding]:
     else:
         yield well(
             "machine",
-            said("a graphics processor ({brand}) with {size}", brand=brand, size=gigabytes(size)),
+            said("a graphics processor ({brand}) with {size}", brand=brand, size=in_bytes(size)),
         )
 
 
 def _disk(folder: Path) -> Iterator[Finding]:
     there = next(path for path in (folder, *folder.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    what = said("{size} of disk are free at {folder}", size=gigabytes(free), folder=folder)
+    what = said("{size} of disk are free at {folder}", size=in_bytes(free), folder=folder)
     if free < SCARCE_BYTES:
         yield problem("machine", what, said("make room: a full disk loses what is said next"))
     else:
         yield well("machine", what)
-
-
-def gigabytes(size_bytes: float) -> str:
-    """
-    >>> gigabytes(24_300_000_000), gigabytes(310_000_000), gigabytes(90_000)
-    ('24.3 GB', '310 MB', '0.1 MB')
-    """
-    if size_bytes >= 1e9:
-        return f"{size_bytes / 1e9:.1f} GB"
-    return f"{size_bytes / 1e6:.0f} MB" if size_bytes >= 1e7 else f"{size_bytes / 1e6:.1f} MB"

@@ -10,10 +10,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from fireside.amounts import in_bytes
 from fireside.cards import ModelCard
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
-from fireside.doctor.machine import gigabytes
 from fireside.errors import DownloadFailed, FiresideError, ModelDamaged, ModelNotFound
 from fireside.models.inspection import read_facts
 from fireside.models.library import Library
@@ -35,7 +35,7 @@ def check_models(who: Examined) -> Iterator[Finding]:
         size = sum(path.stat().st_size for path in parts)
         yield note(
             "models",
-            said("{size} of broken off downloads are kept to go on with", size=gigabytes(size)),
+            said("{size} of broken off downloads are kept to go on with", size=in_bytes(size)),
             said("`fireside models pull MODEL` goes on; deleting {folder} gives them up", folder=downloads),
         )
 
@@ -60,7 +60,7 @@ def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> It
             said(
                 "{model} comes with the first chat ({size})",
                 model=card.reference,
-                size=gigabytes(card.size_bytes),
+                size=in_bytes(card.size_bytes),
             ),
         )
 

@@ -17,6 +17,7 @@ from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine, state_keys
 from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable, ModelDamaged
 from fireside.settings import Settings
+from fireside.written import write_whole
 
 RECORD = "built.json"
 log = logging.getLogger(__name__)
@@ -42,9 +43,7 @@ def read(folder: Path) -> Built | None:
 
 def write(folder: Path, built: Built) -> None:
     """Note a build. OSError where the folder can't be written."""
-    new = folder / f"{RECORD}.new"
-    new.write_bytes(msgspec.json.format(msgspec.json.encode(built)))
-    new.replace(folder / RECORD)
+    write_whole(folder / RECORD, msgspec.json.format(msgspec.json.encode(built)))
 
 
 def chosen(settings: Settings, folder: Path) -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fireside.amounts import in_bytes
 from fireside.engines import machine, processor
 from fireside.engines.llamacpp_child import CPU_BATCH
 from fireside.engines.protocol import ModelFile
@@ -71,13 +72,9 @@ def refuse_what_never_fits(model: ModelFile, slots: int, held_bytes: int) -> Non
     if needed.total > had:
         smaller = "set a smaller `context_length` or fewer `slots`"
         other = "close other programs, or choose a smaller model or quantization"
-        weights, context = gigabytes(needed.weights), gigabytes(needed.context)
+        weights, context = in_bytes(needed.weights), in_bytes(needed.context)
         raise NotEnoughMemory(
-            f"{model.reference} needs about {gigabytes(needed.total)} of memory: {weights} for weights"
-            f", {context} for {slots} × {model.context_length:,} tokens; {gigabytes(had)} can be had",
+            f"{model.reference} needs about {in_bytes(needed.total)} of memory: {weights} for weights"
+            f", {context} for {slots} × {model.context_length:,} tokens; {in_bytes(had)} can be had",
             hint=f"{smaller}, {other}" if needed.context * 4 > needed.total else other,
         )
-
-
-def gigabytes(size_bytes: int) -> str:
-    return f"{size_bytes / 1e9:.1f} GB"

@@ -18,11 +18,10 @@ from typing import Protocol
 
 import msgspec
 
+from fireside.disarming import broken_up
 from fireside.errors import BadPicture, EngineCrashed, EngineError
 from fireside.pictures import Picture
 
-JOINER = "\u2060"
-"""word joiner: has no width, and stands in no control token"""
 REMEMBERED_BYTES = 256_000_000
 """far more than fits into a window at once"""
 _CANDIDATES = re.compile(r"<[^<>\n]{1,60}>|\[[^\[\]\n]{1,40}\]")
@@ -138,7 +137,7 @@ class Pictures:
             else:
                 piece = await self._detokenized(tuple(run))
                 for one in control.values():
-                    piece = piece.replace(one, one[0] + JOINER + one[1:])
+                    piece = piece.replace(one, broken_up(one))
                 pieces.append(piece)
         return "".join(pieces)
 

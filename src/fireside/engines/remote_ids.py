@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from fireside.disarming import broken_up
 from fireside.messages import Message, Role
 
 Ids = tuple[int, ...]
@@ -33,8 +34,6 @@ _CONTROL = (
 CONTROL = re.compile(_CONTROL)
 """what many templates write as control tokens"""
 _SPECIAL = re.compile(f"\ue002(system|user|assistant|answer|think|direct|untold)\ue003|{_CONTROL}")
-JOINER = "\u2060"
-"""word joiner: has no width, and stands in no control token"""
 
 OWN_SYSTEM_TOKENS = 26
 """what a template says where nobody else gives a system text: 17 tokens in SmolLM2's, 20 in Qwen's"""
@@ -146,7 +145,7 @@ def dialogue_of(ids: Sequence[int]) -> Dialogue:
     said: list[tuple[Mark | None, str]] = []
     disarmed = 0
     for mark, own in _cut(ids):
-        text, count = CONTROL.subn(lambda found: found[0][0] + JOINER + found[0][1:], text_of(own))
+        text, count = CONTROL.subn(lambda found: broken_up(found[0]), text_of(own))
         disarmed += count
         if text or mark:
             said.append((mark, text))

@@ -9,8 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 
 import msgspec
 
+from fireside.amounts import in_bytes
 from fireside.engines import machine
-from fireside.engines.fit import gigabytes, memory_allows, need_of, refuse_what_never_fits
+from fireside.engines.fit import memory_allows, need_of, refuse_what_never_fits
 from fireside.engines.loaded import Loaded
 from fireside.engines.protocol import ModelFile
 from fireside.errors import NotEnoughMemory
@@ -69,8 +70,8 @@ class Room:
         needed = self._bytes_of(model)
         if self._budget_bytes is not None and needed > self._budget_bytes:
             raise NotEnoughMemory(
-                f"{model.reference} needs about {gigabytes(needed)} of memory; `memory_budget` allows "
-                f"{gigabytes(self._budget_bytes)}",
+                f"{model.reference} needs about {in_bytes(needed)} of memory; `memory_budget` allows "
+                f"{in_bytes(self._budget_bytes)}",
                 hint="raise `memory_budget` in the settings, or choose a smaller model or context_length",
             )
         self._refuse(model, self._slots, sum(map(_resident_bytes, placed)))

@@ -23,6 +23,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.token_ids import count, shared
+from fireside.written import write_whole
 
 SHARE_OF_FREE, MOST_BYTES = 0.05, 4 << 30
 STATE, INDEX, NEW = ".state", ".index", ".new"
@@ -280,11 +281,7 @@ def _crc32(path: Path) -> int:
 
 def _write_index(path: Path, snapshot: Snapshot) -> None:
     data = msgspec.msgpack.encode(snapshot)
-    new = path.with_suffix(NEW)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(zlib.crc32(data).to_bytes(4, "big") + data)
-    new.replace(path)
+    write_whole(path, zlib.crc32(data).to_bytes(4, "big") + data, lasting=False)
 
 
 def _read_index(path: Path) -> Snapshot | None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
-import tempfile
 import threading
 from pathlib import Path
 
 import msgspec
 
 from fireside.errors import StoreError
+from fireside.written import write_whole
 
 log = logging.getLogger(__name__)
 
@@ -53,19 +52,9 @@ class Imported:
             return True
 
     def _write(self, references: tuple[str, ...]) -> None:
-        """Put the new list in the place of the old one, whole or not at all."""
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
-            descriptor, name = tempfile.mkstemp(prefix=".imported-", dir=self._file.parent)
-            part = Path(name)
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    file.write(msgspec.json.encode(_Written(references)))
-                    file.flush()
-                    os.fsync(descriptor)
-                part.replace(self._file)
-            finally:
-                part.unlink(missing_ok=True)
+            write_whole(self._file, msgspec.json.encode(_Written(references)))
         except OSError as error:
             raise StoreError(
                 f"{self._file} can't be written: {error.strerror}", hint="make room, and the folder writable"

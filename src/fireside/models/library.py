@@ -20,7 +20,7 @@ from fireside.models.imported import Imported
 from fireside.models.inspection import read_facts
 from fireside.models.made import Made, seeing
 from fireside.models.references import Reference, parse
-from fireside.models.sources import ELSEWHERE, IN_PLACE, SOURCES, Asks, Progress, PullProgress, Source
+from fireside.models.sources import IN_PLACE, OTHER_PROGRAMS, SOURCES, Asks, Progress, PullProgress, Source
 from fireside.models.trust import Trust
 
 
@@ -144,14 +144,14 @@ class Library:
     def found(self) -> FoundModels:
         """Return what other programs keep on this machine, and what was imported and isn't usable now."""
         imported = self.imported.references()
-        found = self._elsewhere(frozenset(imported))
+        found = self._other_programs(frozenset(imported))
         told = {name for model in found.models for name in (model.reference, *model.also)}
         own = tuple(self._imported_alone(reference) for reference in imported if reference not in told)
         return msgspec.structs.replace(found, models=found.models + own)
 
-    def _elsewhere(self, imported: frozenset[str] = frozenset()) -> FoundModels:
-        elsewhere = importlib.import_module("fireside.models.elsewhere")
-        found: FoundModels = elsewhere.gather(map(self._source, ELSEWHERE), imported)
+    def _other_programs(self, imported: frozenset[str] = frozenset()) -> FoundModels:
+        other_programs = importlib.import_module("fireside.models.other_programs")
+        found: FoundModels = other_programs.gather(map(self._source, OTHER_PROGRAMS), imported)
         return found
 
     def _imported_alone(self, reference: str) -> FoundModel:
@@ -311,7 +311,7 @@ class Library:
             folder = Path(parsed.name).parent
             names = {str(path): f"file:{path}" for path in folder.glob("*.gguf")} if folder.is_dir() else {}
         else:
-            known = self._elsewhere().models if parsed.source in ELSEWHERE else self.known()
+            known = self._other_programs().models if parsed.source in OTHER_PROGRAMS else self.known()
             names = {one.reference.partition(":")[2]: one.reference for one in known}
             names |= {name: name for name in self.made.names()}
         near = [names[name] for name in difflib.get_close_matches(parsed.name, names, cutoff=0.6)]

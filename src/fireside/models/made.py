@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -19,6 +18,7 @@ from fireside.messages import Defaults
 from fireside.models.parts import read_adapter, read_projector
 from fireside.models.references import parse
 from fireside.settings import key_at_fault, line_of
+from fireside.written import write_whole
 
 if TYPE_CHECKING:
     from fireside.models.library import Weights
@@ -147,12 +147,7 @@ class Made:
             self._changed(f"{ALIAS}:{name}", alias, self._models.weights(alias.model))
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            new = path.with_suffix(".new")
-            with new.open("w", encoding="utf-8", newline="\n") as file:
-                file.write(to_toml(alias))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
+            write_whole(path, to_toml(alias).encode())
         except OSError as error:
             raise ConfigError(f"{path}: {error.strerror}", hint="make its folder writable") from error
         return self.card(name)

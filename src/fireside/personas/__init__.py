@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 import re
 import unicodedata
 from pathlib import Path
@@ -17,6 +16,7 @@ import msgspec
 from fireside.cards import PERSONA_NAME, Persona
 from fireside.errors import BadRequest, ConfigError, Conflict, PersonaNotFound
 from fireside.personas.toml import MAX_BYTES, from_toml, to_toml
+from fireside.written import write_whole
 
 BUILTIN = Path(__file__).parent / "builtin"
 _NAMED = re.compile(r"""^\s*["']?name["']?\s*=""", re.MULTILINE)
@@ -71,7 +71,7 @@ class Personas:
             )
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _write(self._folder / _file_name(name), text)
+            write_whole(self._folder / _file_name(name), text.encode())
         except OSError as error:
             raise ConfigError(
                 f"{self._folder}: {error.strerror}", hint="make the folder writable, and room on its disk"
@@ -148,13 +148,3 @@ def _read(path: Path) -> Persona:
             hint="give the file and the persona one name",
         )
     return msgspec.structs.replace(persona, source=None) if path.parent == BUILTIN else persona
-
-
-def _write(path: Path, text: str) -> None:
-    """Write in one step, so that a cut leaves the old text or the new one."""
-    temporary = path.with_suffix(".new")
-    with temporary.open("w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)

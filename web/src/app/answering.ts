@@ -4,7 +4,7 @@ import { api, type NewMessage } from "../api/client";
 import type { Answering, Message } from "../api/types";
 import { leafUnder } from "../state/tree";
 import { t } from "../i18n/index.svelte";
-import { inTurn, newest, unsettled } from "./changes";
+import { changing, inTurn, newest, unsettled } from "./changes";
 import { look } from "./conversations";
 import { go, to } from "./routes.svelte";
 import { attempt, store, tell } from "./store.svelte";
@@ -31,7 +31,7 @@ export async function ask(message: NewMessage, beginning: Beginning): Promise<bo
 
 /** Make the conversation only with its first message: nobody keeps empty ones. */
 export async function begin({ defaults, temporary }: Beginning): Promise<string> {
-  const conversation = await api.create({ defaults, temporary });
+  const conversation = await changing(() => api.create({ defaults, temporary }));
   store.change({ type: "opened", tree: await newest(() => api.tree(conversation.id)) });
   go(to.chat(conversation.id), { replace: true });
   return conversation.id;

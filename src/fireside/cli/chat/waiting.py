@@ -9,6 +9,7 @@ from typing import Self
 
 from rich.cells import cell_len, set_cell_size
 
+from fireside.amounts import in_bytes
 from fireside.cards import ModelCard
 from fireside.cli.chat.drawing import OpenPart
 from fireside.cli.chat.screen import Screen
@@ -42,17 +43,6 @@ class Pace:
         return (done - self._seen[0][1]) / passed_s if passed_s > 0 else None
 
 
-def megabytes(size_bytes: float) -> str:
-    """
-    >>> megabytes(98_362_432), megabytes(2_500_000_000), megabytes(1_200)
-    ('98.4 MB', '2.5 GB', '1.2 kB')
-    """
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if size_bytes >= size:
-            return f"{size_bytes / size:.1f} {unit}"
-    return f"{size_bytes:.0f} B"
-
-
 def time_left(seconds: float) -> str:
     """
     >>> time_left(8), time_left(125), time_left(4000)
@@ -68,7 +58,7 @@ def described(progress: Progress, rate: float | None) -> str:
     words = _stage(progress)
     if progress.stage in ("fetching", "verifying") and rate and progress.total:
         left = time_left(max(progress.total - progress.done, 0) / rate)
-        words += " · " + _("{rate}/s · {time} left", rate=megabytes(rate), time=left)
+        words += " · " + _("{rate}/s · {time} left", rate=in_bytes(rate), time=left)
     return words + (f" · {progress.note}" if progress.note else "")
 
 
@@ -98,13 +88,13 @@ def _stage(progress: Progress) -> str:
 
 
 def _amount(done: float, total: float | None) -> str:
-    return f"{megabytes(done)} / {megabytes(total)} ({done / total:.0%})" if total else megabytes(done)
+    return f"{in_bytes(done)} / {in_bytes(total)} ({done / total:.0%})" if total else in_bytes(done)
 
 
 def introduced(card: ModelCard) -> str:
     """Return name, licence, size and origin of a model that is about to be fetched."""
     licence = card.licence or _("licence unknown")
-    size = megabytes(card.size_bytes) if card.size_bytes else _("size unknown")
+    size = in_bytes(card.size_bytes) if card.size_bytes else _("size unknown")
     return f"{card.name} · {licence} · {size} · {card.origin}"
 
 

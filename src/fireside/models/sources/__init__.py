@@ -18,16 +18,16 @@ SOURCES = {
     "converted": "fireside.models.sources.converted:ConvertedSource",
 }
 
-ELSEWHERE = {
+OTHER_PROGRAMS = {
     "ollama": "fireside.models.sources.ollama:Ollama",
     "lmstudio": "fireside.models.sources.lm_studio:LmStudio",
     "jan": "fireside.models.sources.jan:Jan",
     "gpt4all": "fireside.models.sources.gpt4all:Gpt4All",
     "hf-cache": "fireside.models.sources.hub_cache:HubCache",
 }
-"""Other programs that keep models here (`models.elsewhere`); a file that several share is the first's."""
-SOURCES |= ELSEWHERE
-IN_PLACE = frozenset(("file", *ELSEWHERE))
+"""Programs that keep models here (`models.other_programs`); a file that several share is the first's."""
+SOURCES |= OTHER_PROGRAMS
+IN_PLACE = frozenset(("file", *OTHER_PROGRAMS))
 """Sources whose models are used where they lie: nothing of them is fetched."""
 
 

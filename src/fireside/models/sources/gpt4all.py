@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from fireside.models.elsewhere import Kept, OtherProgram, weights_at, weights_under
+from fireside.models.other_programs import Kept, OtherProgram, weights_at, weights_under
 
 PARTIAL = "incomplete-"
 """how the names of files begin that are on their way"""

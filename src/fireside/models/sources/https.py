@@ -20,6 +20,7 @@ from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.expected import Expected
 from fireside.models.sources.work import check_room, in_thread, nobody_fetches, only_one, storing, sync_folder
 from fireside.models.terms import terms_of
+from fireside.written import write_whole
 
 if TYPE_CHECKING:
     from fireside.models.sources.web import Failure
@@ -179,9 +180,7 @@ def _settle(target: Path, name: str) -> None:
         raise
     status = target.stat()
     record = _Record(name, target.name, status.st_size, status.st_mtime_ns)
-    temporary = target.parent / "record.new"
-    temporary.write_bytes(msgspec.json.encode(record))
-    temporary.replace(target.parent / "record.json")
+    write_whole(target.parent / "record.json", msgspec.json.encode(record))
     sync_folder(target.parent)
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from fireside.models.elsewhere import Kept, OtherProgram, is_inside, weights_under
 from fireside.models.folder import SNAPSHOT_OF
 from fireside.models.foreign import real
+from fireside.models.other_programs import Kept, OtherProgram, is_inside, weights_under
 from fireside.models.stored_names import hub_parts
 
 MAX_COMMIT_BYTES = 64

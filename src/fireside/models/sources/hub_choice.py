@@ -21,7 +21,7 @@ from fireside.models.search.offering import with_abilities
 from fireside.models.sources.hub_records import HubRecord, StoredFile
 from fireside.models.terms import terms_of
 
-ELSEWHERE = {"mlx": "MLX", "diffusers": "diffusers", "openvino": "OpenVINO"}
+OTHER_LIBRARIES = {"mlx": "MLX", "diffusers": "diffusers", "openvino": "OpenVINO"}
 """libraries whose safetensors no engine here reads, by the hub's names for them"""
 
 
@@ -80,9 +80,9 @@ def _chosen(
     """Return what the model is called behind the colon (None: it is the whole folder), and its files."""
     files = {file.path: file for file in repository.files}
     kind, models = kind_of(files), quantizations(files)
-    if kind == "safetensors" and repository.library in ELSEWHERE:
+    if kind == "safetensors" and repository.library in OTHER_LIBRARIES:
         raise ModelNotFound(
-            f"{repository.id} can't be used: it is made for {ELSEWHERE[repository.library]}",
+            f"{repository.id} can't be used: it is made for {OTHER_LIBRARIES[repository.library]}",
             hint="look for a copy of it in GGUF: fireside models search",
         )
     if kind == "gguf" and wanted is None and models:

@@ -18,6 +18,7 @@ import msgspec
 from fireside.errors import Conflict
 from fireside.models.sources.expected import Expected
 from fireside.models.sources.work import sync_folder
+from fireside.written import write_whole
 
 FOLDER = "model"
 """the record's name of a model that is all of its folder"""
@@ -166,9 +167,7 @@ class HubRecords:
     def _write(self, record: HubRecord, ending: str) -> None:
         path = self._name(record, ending)
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(path.name + ".new")
-        temporary.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
-        temporary.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(record)))
         sync_folder(path.parent)
 
 

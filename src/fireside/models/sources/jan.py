@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fireside.models.elsewhere import MAX_VISITED, Kept, OtherProgram, is_inside
 from fireside.models.foreign import Damaged, read_table, real, shown
 from fireside.models.front_matter import parse_plain
+from fireside.models.other_programs import MAX_VISITED, Kept, OtherProgram, is_inside
 
 MAX_DESCRIPTION_BYTES = 64 << 10
 MAX_PATH, MAX_NAME = 2_048, 256

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from fireside.models.elsewhere import Kept, OtherProgram, weights_at, weights_under
 from fireside.models.foreign import Damaged, read_table
+from fireside.models.other_programs import Kept, OtherProgram, weights_at, weights_under
 
 MAX_SETTINGS_BYTES = 4 << 20
 MAX_PATH_BYTES = 4_096

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from fireside.messages import Defaults
-from fireside.models.elsewhere import Kept, OtherProgram, is_inside
 from fireside.models.facts import RECOMMENDED, recommended
 from fireside.models.foreign import Damaged, Table, read_table, real, shown
+from fireside.models.other_programs import Kept, OtherProgram, is_inside
 from fireside.models.stored_names import ollama_name, ollama_parts
 
 SYSTEM_WIDE = (Path("/usr/share/ollama/.ollama/models"),)

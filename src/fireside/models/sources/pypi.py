@@ -16,6 +16,7 @@ from fireside.errors import Conflict, ModelDamaged, ModelNotFound
 from fireside.models.shelf import SHELF, ShelfModel
 from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.work import in_thread, only_one, storing, sync_folder
+from fireside.written import write_whole
 
 
 class Sidecar(msgspec.Struct, frozen=True):
@@ -142,9 +143,7 @@ def _write_sidecar(model: ShelfModel, verified: Path, path: Path) -> None:
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
     )
-    temporary = _sidecar(path).with_suffix(".new")
-    temporary.write_bytes(msgspec.json.format(msgspec.json.encode(sidecar)))
-    temporary.replace(_sidecar(path))
+    write_whole(_sidecar(path), msgspec.json.format(msgspec.json.encode(sidecar)))
 
 
 def _sidecar(path: Path) -> Path:

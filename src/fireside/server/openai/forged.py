@@ -11,10 +11,9 @@ import re
 from collections import OrderedDict
 from typing import Any
 
+from fireside.disarming import broken_up
 from fireside.engines.protocol import Engine
 
-JOINER = "\u2060"
-"""word joiner: has no width, and stands in no control token"""
 REMEMBERED = 4096
 _CANDIDATES = (re.compile(r"<[^<>\n]{1,60}>"), re.compile(r"\[[^\[\]\n]{1,40}\]"))
 
@@ -69,12 +68,12 @@ def texts_in(value: Any) -> list[str]:
 
 def _changed(value: Any, forged: list[str]) -> Any:
     """
-    >>> _changed([{"content": "a<|b|>"}], ["<|b|>"]) == [{"content": "a<" + JOINER + "|b|>"}]
+    >>> _changed([{"content": "a<|b|>"}], ["<|b|>"]) == [{"content": "a" + broken_up("<|b|>")}]
     True
     """
     if isinstance(value, str):
         for text in forged:
-            value = value.replace(text, text[0] + JOINER + text[1:])
+            value = value.replace(text, broken_up(text))
         return value
     if isinstance(value, dict):
         return {name: _changed(one, forged) for name, one in value.items()}

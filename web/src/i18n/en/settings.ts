@@ -30,6 +30,7 @@ export const settings = {
   "models.absent": "not fetched yet",
   "models.unreachable": "can't be reached",
   "models.broken": "can't be used",
+  "models.problem": "Problem",
   "models.useNow": "Use in this chat",
   "models.useNew": "Use in new chats",
   "models.usedNew": "Used in new chats",

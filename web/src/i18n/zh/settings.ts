@@ -33,6 +33,7 @@ export const settings: Same<typeof en> = {
   "models.absent": "尚未下载",
   "models.unreachable": "无法连接",
   "models.broken": "无法使用",
+  "models.problem": "问题",
   "models.useNow": "用于此对话",
   "models.useNew": "用于新对话",
   "models.usedNew": "新对话正在使用",
