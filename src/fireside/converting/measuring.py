@@ -14,6 +14,7 @@ from fireside.engines.protocol import Engine, ModelFile
 from fireside.engines.registry import StartEngine
 from fireside.errors import NotEnoughMemory
 from fireside.likelihood import Likelihood, change, likelihood_of
+from fireside.profiles import PLAIN
 from fireside.racing import CONTEXT_LENGTH, READ_TOKENS, Lap, race
 from fireside.settings import Settings
 
@@ -38,8 +39,10 @@ async def measure(
     async with AsyncExitStack() as opened:
         engines: list[Engine] = []
         for model in (before, after):
-            small = msgspec.structs.replace(model, context_length=min(model.context_length, CONTEXT_LENGTH))
-            engines.append(await start(small, alone, None))
+            small = min(model.context_length, CONTEXT_LENGTH)
+            # What was found best for one of them alone would make them unequal.
+            plain = msgspec.structs.replace(model, context_length=small, tuned=PLAIN)
+            engines.append(await start(plain, alone, None))
             opened.push_async_callback(engines[-1].aclose)
         known = []
         for place, engine in enumerate(engines):

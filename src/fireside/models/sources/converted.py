@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from fireside.messages import Defaults
 from fireside.models.inspection import inspect
 from fireside.models.sources import Progress
 from fireside.models.sources.work import nobody_fetches, sync_folder
+from fireside.written import write_whole
 
 FILE = "model.gguf"
 RECORD = "record.json"
@@ -140,12 +140,7 @@ def read_record(folder: Path) -> Record | None:
 
 def write_record(folder: Path, record: Record) -> None:
     """Write what is known of the model in `folder`, whole or not at all. OSError as it comes."""
-    temporary = folder / f"{RECORD}.new"
-    with temporary.open("wb") as file:
-        file.write(msgspec.json.format(msgspec.json.encode(record)))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(folder / RECORD)
+    write_whole(folder / RECORD, msgspec.json.format(msgspec.json.encode(record)))
 
 
 def _lock(home: Path, name: str) -> filelock.BaseFileLock:
