@@ -31,6 +31,25 @@ def wait_for(what: Any, meaning: str, patience_s: float = PATIENCE_S) -> Any:
     raise AssertionError(f"waited in vain until {meaning}")
 
 
+def processor_s(pid: int) -> float:
+    """Return the processor time that a process has taken so far."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
+def until_rested(pid: int, after_s: float) -> None:
+    """Wait until a process has worked since it had taken `after_s` of processor time, and then has rested."""
+    seen = [after_s]
+
+    def rests() -> bool:
+        time.sleep(1.0)
+        now, before = processor_s(pid), seen[-1]
+        seen.append(now)
+        return now - before < 0.01 and now > after_s + 0.01  # a server that rests still looks around
+
+    wait_for(rests, "it has worked, and rests")
+
+
 def gone(pid: int) -> bool:
     """Whether a process has ended (a zombie counts: nobody of ours is its parent)."""
     try:

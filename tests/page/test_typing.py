@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Request, expect
 
 from browsing import answered, ask, box, conversation_at, kept, questions, text_of
-from serving import Served
+from serving import Served, processor_s, until_rested
 
 Visiting = Callable[..., Page]
 
@@ -22,13 +22,15 @@ def test_a_question_is_read_while_it_is_typed_and_answered_as_ever(served: Serve
     answered(page)
     assert told == [], "there was no conversation yet"
     text = "And what is it that you like about this one?"
+    pid = served.engine_pid()
+    before_s = processor_s(pid)
     with page.expect_response(lambda response: _tells(response.request, text)) as answer:
         box(page).press_sequentially(text, delay=40)
     assert answer.value.json() == {"reads": True}
     texts = [_text(request) for request in told]
     assert all(text.startswith(one) and (one == text or one.endswith(" ")) for one in texts)
     assert 2 <= len(texts) < 8
-    page.wait_for_timeout(1500)
+    until_rested(pid, before_s)
     box(page).press("Enter")
     answered(page, 2)
     branch = kept(served, page)

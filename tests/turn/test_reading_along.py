@@ -28,6 +28,8 @@ class Machine:
         self.gate = asyncio.Event()
         self.gate.set()
         self.failure: Exception | None = None
+        self.waiting = 0
+        """those that can't go on before the test lets them"""
         self._sleeping: list[tuple[float, asyncio.Event]] = []
         self.reading = ReadingAlong(self, talk.assembler, sleep=self.sleep)
 
@@ -37,7 +39,7 @@ class Machine:
         if not self.is_free:
             yield None
             return
-        await self.gate.wait()
+        await self._wait(self.gate)
         if self.failure:
             raise self.failure
         yield self.talk.engine
@@ -45,7 +47,14 @@ class Machine:
     async def sleep(self, seconds: float) -> None:
         over = asyncio.Event()
         self._sleeping.append((seconds, over))
-        await over.wait()
+        await self._wait(over)
+
+    async def _wait(self, event: asyncio.Event) -> None:
+        self.waiting += 1
+        try:
+            await event.wait()
+        finally:
+            self.waiting -= 1
 
     async def pass_time(self, seconds: float) -> None:
         """Let those go on who sleep for so long, and everything run that can run."""
@@ -54,7 +63,10 @@ class Machine:
                 over.set()
         self._sleeping = [(duration, over) for duration, over in self._sleeping if not over.is_set()]
         for _ in range(20):
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0)
+        async with asyncio.timeout(60):
+            while len(self.reading._reading) > self.waiting:
+                await asyncio.sleep(0.001)
 
     async def type(self, text: str) -> None:
         """Type so, and give it the time to be read."""

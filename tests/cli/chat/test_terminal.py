@@ -23,6 +23,7 @@ from fireside.conversations import ReplyStatus, StoredMessage, Tree
 from fireside.events import Finished
 from fireside.messages import Role
 from fireside.settings import Home
+from serving import processor_s, until_rested
 
 T = TypeVar("T")
 PROGRAM = ["-m", "fireside"]
@@ -212,10 +213,13 @@ def test_what_is_typed_is_read_before_it_is_entered(environ: dict[str, str], hom
     terminal.prompt()
     terminal.ask("/set temperature=0 max_tokens=5")
     terminal.ask("Name a colour.")
+    pid = asked(home, lambda client: client.status()).engines[0].pid
+    assert pid
+    before_s = processor_s(pid)
     for key in "And why do you like this one so much?":
         terminal.child.send(key)
         time.sleep(0.05)
-    time.sleep(2.0)
+    until_rested(pid, before_s)
     terminal.ask("")
     reply = asked(home, newest).messages[-1]
     assert reply.usage
