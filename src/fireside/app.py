@@ -41,6 +41,7 @@ from fireside.models.sources.remote import RemoteSource
 from fireside.personas import Personas
 from fireside.reading_along import ReadingAlong
 from fireside.replies import Replies
+from fireside.retuning import Retuning
 from fireside.running import reasoning_of
 from fireside.settings import Home, Settings
 from fireside.store import Store
@@ -90,6 +91,7 @@ class App:
             best_starter(settings, home),
             lambda: chosen(settings, home.engines),
         )
+        self.retuning = Retuning(engines, profiles_of(settings, home))
         self.finder = finder(library, os.environ, self.fitting.predictor, self.fitting.available_bytes)
         self.forecast = Forecast(engines, snapshots, self.speeds, built_keys(settings, home.engines))
         assembler = Assembler(memories=settings.memories)
@@ -127,6 +129,7 @@ class App:
         await self.reading_along.aclose()
         await self.ahead.aclose()
         await self.fitting.aclose()
+        await self.retuning.aclose()
         await self.engines.aclose()
         self.finder.close()
         await asyncio.to_thread(self.speeds.save)
@@ -135,6 +138,8 @@ class App:
 
     def _count(self, draft: Draft) -> None:
         self.fitting.used(draft)
+        if draft.file:
+            self.retuning.used(draft.file)
         first_ms = draft.timings.first_token_ms
         self.metrics.reply(draft.usage, None if first_ms is None else first_ms / 1000)
 

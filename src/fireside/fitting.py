@@ -43,7 +43,7 @@ from fireside.models.inspection import read_facts
 from fireside.models.library import Library
 from fireside.predictions import READ_TOKENS, WORDS_PER_TOKEN, Fit, Prediction, in_words
 from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, probe, usual
-from fireside.profiles import slots_of
+from fireside.profiles import settled, slots_of
 from fireside.settings import Settings
 from fireside.warmth import Held, Speed, Speeds, write_private
 
@@ -281,7 +281,7 @@ class Fitting:
         speed = self._speed_of(card) if card.installed else Speed()
         if card.engine == "transformers":
             return _with_torch(card, machine, context_length, speed)
-        demand = demand_of(card)
+        demand = demand_of(card).kept_as(settled(self._settings).cache_share)
         writing = speed.reply_tokens_per_s
         if writing:  # as it would be where the prediction tells it
             writing *= writing_s(demand, machine, speed.reply_after_tokens) / writing_s(demand, machine)

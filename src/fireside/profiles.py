@@ -17,9 +17,9 @@ Threads = Annotated[int, Meta(ge=1, le=1024)]
 USUAL_SLOTS = 2
 Q8_SHARE = 34 / 64
 """of what 16 bits take: 32 numbers have a byte each and a scale of two (ggml-common.h, block_q8_0)"""
-DRAFTED_TOKENS = 32
+DRAFTED_TOKENS = 16
 """that n-gram speculation tries at once, where the batch has room for as many from each slot"""
-MATCHED_TOKENS = 6
+MATCHED_TOKENS = 4
 """of the text's end that must have stood before: then what followed there is tried"""
 
 
@@ -78,7 +78,7 @@ def drafted_tokens(batch: int, slots: int) -> int:
     The engine ends where a batch doesn't hold all slots' tries (llama.cpp, server-context.cpp).
 
     >>> drafted_tokens(128, 2), drafted_tokens(128, 8), drafted_tokens(128, 64)
-    (32, 15, 0)
+    (16, 15, 0)
     """
     drafted = min(DRAFTED_TOKENS, batch // slots - 1)
     return drafted if drafted >= MATCHED_TOKENS else 0
@@ -157,6 +157,8 @@ class Unused(msgspec.Struct, frozen=True, tag_field="event", tag="unused"):
 
     model: str
     reason: str | None = None
+    outdated: bool = False
+    """whether it was measured with something that is another now"""
     removed: int = 0
 
 

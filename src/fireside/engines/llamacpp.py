@@ -194,7 +194,7 @@ class LlamaCppEngine:
             sees=known.modalities.vision,
             takes_tools=model.has_template and known.chat_template_caps.supports_tools,
             reasons=model.has_template and bool(_REASONING.search(known.chat_template)),
-            tuned=model.tuned != settled(settings),
+            tuned=settled(settings, model.tuned) != settled(settings),
             cuttable=not any(_UNCUTTABLE.search(line) for line in words),
         )
         self._pictures.marker = known.media_marker

@@ -67,7 +67,8 @@ class Profiles:
         now = conditions(model, settings or self._today())
         for field in msgspec.structs.fields(Conditions):
             if getattr(profile.measured_with, field.name) != getattr(now, field.name):
-                return Unused(model.reference, f"it was measured with another {field.name}")
+                reason = f"it was measured with another {field.name}"
+                return Unused(model.reference, reason, outdated=True)
         return profile
 
     def tuned(self, model: ModelFile, settings: Settings | None = None) -> Tuned:

@@ -50,6 +50,11 @@ class Demand(msgspec.Struct, frozen=True):
             if group.kind in PACKED_ANEW and group.use in ("layers", "experts")
         )
 
+    def kept_as(self, share: float) -> Demand:
+        """Return the demand where keys and values take this share of what 16 bits take."""
+        kept = msgspec.structs.replace(self.dimensions, head_bytes=round(self.dimensions.head_bytes * share))
+        return msgspec.structs.replace(self, dimensions=kept)
+
     def need(self, context_length: int, slots: int) -> Need:
         """Return the memory that it keeps with `slots` conversations at once."""
         return need(

@@ -162,10 +162,13 @@ async def turns(
     for number in range(rounds):
         turn: dict[Kind, tuple[float, float]] = {}
         for kind in kinds:
+            if turn and time.monotonic() > end:
+                break
             first, second = (present, other) if number % 2 else (other, present)
             speeds = {first: await first.speed(kind), second: await second.speed(kind)}
             turn[kind] = (speeds[present], speeds[other])
-        found.append(turn)
+        if not found or turn.keys() == found[0].keys():
+            found.append(turn)
         if is_hopeless(found) or time.monotonic() > end:
             break
     return found
