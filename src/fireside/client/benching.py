@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 
 from fireside.cards import EngineStatus, ModelCard
-from fireside.client.benched import Answers, Asked, Benched, Kind, Together
+from fireside.client.benched import TELLING_TOKENS, Answers, Asked, Benched, Kind, Together
 from fireside.client.chats import AsyncChat
 from fireside.client.routes import AsyncClient
 from fireside.errors import BadRequest, EngineError, FiresideError, ModelNotFound
@@ -31,7 +31,12 @@ WINDOW_SHARE = 0.5
 """of the model's window, for the long text at the most"""
 LONGEST_S = 12.0
 """for reading it: a slow machine is given a shorter one"""
-REPLY_TOKENS, SHORT_REPLY_TOKENS = 64, 8
+REPLY_S = 3.0
+"""for writing a reply that tells how fast that goes, within these tokens"""
+LEAST_REPLY_TOKENS, MOST_REPLY_TOKENS = TELLING_TOKENS, 64
+SHORT_REPLY_TOKENS = 8
+MOST_TOGETHER = 8
+"""conversations at once, however many slots there are"""
 TOKENS_OF_A_SENTENCE = 21.0
 """about; how many they really are is counted by the model"""
 BUSY_LOAD = 0.5
@@ -51,7 +56,7 @@ async def bench(client: AsyncClient, reference: str, told: Tell) -> Benched:
     began, was_busy = time.monotonic(), _others_compute()
     own_server = (await client.settings()).get("llama_server")
     async with _asking(client, card, told) as questions:
-        await questions.ask(questions.chat(SHORT_REPLY_TOKENS), "Hello.")  # loads the model
+        await questions.warm_up()
         status = await questions.status()
         short = await questions.short()
         hundred_words = Answers.of(await questions.read(READ_TOKENS))
@@ -136,11 +141,18 @@ class _Questions:
         self._told = told
         self._chats: list[AsyncChat] = []
         self._done = 0
+        self._reply_tokens = LEAST_REPLY_TOKENS
         self._end = time.monotonic() + ENOUGH_S
         self._chance = random.Random()  # noqa: S311 - texts that nobody has read before, no secrets
 
+    async def warm_up(self) -> None:
+        """Load the model, and find out how long replies may be."""
+        asked = await self.ask(self.chat(SHORT_REPLY_TOKENS), "Hello.")
+        tokens_per_s = asked.completion_tokens / max(asked.writing_s, 0.01)
+        self._reply_tokens = round(min(max(LEAST_REPLY_TOKENS, tokens_per_s * REPLY_S), MOST_REPLY_TOKENS))
+
     async def short(self) -> list[Asked]:
-        return await self._tries(lambda: self.ask(self.chat(REPLY_TOKENS), self._story()))
+        return await self._tries(lambda: self.ask(self.chat(), self._story()))
 
     async def read(self, tokens: int) -> list[Asked]:
         return await self._tries(lambda: self.ask(self.chat(SHORT_REPLY_TOKENS), self._text(tokens)))
@@ -150,28 +162,28 @@ class _Questions:
         following: list[Asked] = []
 
         async def once() -> Asked:
-            chat = self.chat(REPLY_TOKENS)
+            chat = self.chat()
             first = await self.ask(chat, f"{self._text(tokens)}\n\n{self._story()}")
             following.append(await self.ask(chat, "And then?"))
             return first
 
         return await self._tries(once), following
 
-    async def together(self, count: int, alone: Sequence[Asked]) -> Together:
-        chats = [self.chat(REPLY_TOKENS) for _ in range(count)]
+    async def together(self, slots: int, alone: Sequence[Asked]) -> Together:
+        chats = [self.chat() for _ in range(min(slots, MOST_TOGETHER))]
         began = time.perf_counter()
         answers = await asyncio.gather(*(self.ask(chat, self._story()) for chat in chats))
         spent_s = time.perf_counter() - began
         self._step()
         return Together(
-            conversations=count,
+            conversations=len(chats),
             tokens_per_s=sum(one.completion_tokens for one in answers) / spent_s,
             alone_tokens_per_s=statistics.median(one.completion_tokens / one.total_s for one in alone),
         )
 
-    def chat(self, tokens: int) -> AsyncChat:
-        """Return a new conversation whose replies have so many tokens at the most."""
-        sampling = Sampling(max_tokens=tokens, temperature=0.8)
+    def chat(self, tokens: int | None = None) -> AsyncChat:
+        """Return a new conversation whose replies have so many tokens at the most, or as many as tell."""
+        sampling = Sampling(max_tokens=tokens or self._reply_tokens, temperature=0.8)
         defaults = Defaults(model=self._card.reference, sampling=sampling, reasoning=False)
         self._chats.append(AsyncChat.over(self._client, defaults, conversation=None, temporary=True))
         return self._chats[-1]
