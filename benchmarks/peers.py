@@ -15,6 +15,7 @@ take turns within it.
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tempfile
 import time
@@ -125,6 +126,8 @@ def parsed() -> argparse.Namespace:
 
 
 def main() -> None:
+    # However it is ended, the sides end with it.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     asked = parsed()
     if asked.verb == "run":
         run(asked)

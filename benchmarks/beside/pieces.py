@@ -115,8 +115,8 @@ def one_talk(field: Field, name: str, side: Running, tokens: int) -> None:
         field.add(f"reading, {tokens}", name, "tokens/s", told.read / told.first_word_s)
         warm = side.ask(talk, "And then?")
         field.add(f"first word, {tokens}, warm", name, "s", warm.first_word_s)
-        if ENTRIES[name].counts:
-            field.add(f"read twice, {tokens}", name, "tokens", max(0, told.held - warm.cached_tokens))
+        if ENTRIES[name].counts:  # the last token of a reply was written, and not read yet
+            field.add(f"read twice, {tokens}", name, "tokens", max(0, told.held - 1 - warm.cached_tokens))
 
 
 def restart(field: Field, pace: Pace) -> None:
