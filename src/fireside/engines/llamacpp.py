@@ -15,7 +15,7 @@ import msgspec
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
 from fireside.engines.llamacpp_builds import build_today, command_of
-from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused
+from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
 from fireside.engines.llamacpp_pictures import Pictures
 from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_slots import SlotKeeper, state_key
