@@ -126,7 +126,7 @@ async def measure(
     server: Served, engine: LlamaCppEngine, runs: int, tokens: int, *, larger: bool
 ) -> list[tuple[str, ...]]:
     through = Target(Address.parse(server.runtime.address), server.runtime.token)
-    alone = Target(engine._address, engine._key)  # as the server asks it
+    alone = Target(engine._wire.address, engine._wire.key)  # as the server asks it
     for target in (alone, through):
         await ask(target, 8, 0)
     rows = await one_by_one(alone, through, runs, tokens)

@@ -221,6 +221,12 @@ class EngineStatus(msgspec.Struct, frozen=True):
     unloads_in_s: float | None = None
     """seconds until it is unloaded if nobody uses it from now on"""
     place: Place = "here"
+    build: str = ""
+    """which build of the engine it is"""
+    threads: int | None = None
+    """that write replies; None where that isn't told"""
+    prompt_threads: int | None = None
+    """that read prompts"""
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ COMMANDS: Commands = {
     "memories": ("fireside.cli.memories:memories", _("Show and change what every chat remembers.")),
     "models": ("fireside.cli.models:models", _("List, show, fetch and remove models.")),
     "tune": ("fireside.cli.tune:tune", _("Find how a model runs best on this very machine.")),
+    "bench": ("fireside.cli.bench:bench", _("Tell how fast a model answers on this machine.")),
     "keys": ("fireside.cli.keys:keys", _("Make, list and remove the keys that let others in.")),
     "open": ("fireside.cli.server:open_page", _("Open the page in a browser.")),
     "serve": ("fireside.cli.server:serve", _("Run the server until it is stopped.")),

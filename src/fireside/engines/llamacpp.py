@@ -15,7 +15,7 @@ import msgspec
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
 from fireside.engines.llamacpp_builds import build_today, command_of
-from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused
+from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
 from fireside.engines.llamacpp_pictures import Pictures
 from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_slots import SlotKeeper, state_key
@@ -121,7 +121,7 @@ async def start(
     try:
         prepared, listening = await _hear(child, model, patience_s, progress)
         engine = LlamaCppEngine(child, Wire(child, loopback.Address.parse(listening.address), task.key))
-        await engine.introduce(model, settings, prepared, began, vault)
+        await engine.introduce(model, settings, task, prepared, began, vault)
     except BaseException:
         await child.aclose()
         raise
@@ -168,6 +168,7 @@ class LlamaCppEngine:
         self,
         model: ModelFile,
         settings: Settings,
+        task: Task,
         prepared: Prepared,
         began: float,
         vault: Vault | None = None,
@@ -190,6 +191,8 @@ class LlamaCppEngine:
             build=prepared.build,
             load_ms=(time.monotonic() - began) * 1000,
             pid=self._child.pid,
+            threads=task.threads,
+            prompt_threads=task.prompt_threads,
             notices=_notices(device),
             sees=known.modalities.vision,
             takes_tools=model.has_template and known.chat_template_caps.supports_tools,

@@ -75,4 +75,7 @@ class Loaded:
             expected_wait_s=0.0 if self.free > 0 else line.expected_s(len(line) + 1, self.slots),
             unloads_in_s=max(0.0, idle_since + self.idle_s - now_s),
             place=info.place,
+            build=info.build,
+            threads=info.threads,
+            prompt_threads=info.prompt_threads,
         )

@@ -61,6 +61,9 @@ class EngineInfo(msgspec.Struct, frozen=True):
     build: str
     load_ms: float
     pid: int | None = None
+    threads: int | None = None
+    """that write replies"""
+    prompt_threads: int | None = None
     notices: tuple[str, ...] = ()
     sees: bool = False
     """whether it can be shown pictures: then it is an `Eyes`, too"""

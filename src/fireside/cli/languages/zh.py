@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fireside.cli.languages.zh_bench import TEXTS as BENCH
 from fireside.cli.languages.zh_chat import TEXTS as CHAT
 from fireside.cli.languages.zh_convert import TEXTS as CONVERT
 from fireside.cli.languages.zh_doctor import TEXTS as DOCTOR
@@ -248,7 +249,8 @@ COMMANDS: dict[str, str] = {
     "hint: {hint}": "提示：{hint}",
 }
 TEXTS = (
-    CHAT
+    BENCH
+    | CHAT
     | CONVERT
     | DOCTOR
     | FIT
