@@ -31,10 +31,12 @@ def read_defaults(given: Mapping[str, object], sampling: Mapping[str, object]) -
     try:
         return msgspec.convert({**stated, "sampling": chosen}, Defaults)
     except msgspec.ValidationError as error:
-        raise _explained(str(error)) from error
+        raise explained(error) from error
 
 
-def _explained(message: str) -> BadRequest:
+def explained(error: msgspec.ValidationError) -> BadRequest:
+    """Return the error in plain words, with the name of the argument."""
+    message = str(error)
     found = re.search(r"`\$\.(?:sampling\.)?(\w+)|unknown field `(\w+)`", message)
     param = (found.group(1) or found.group(2)) if found else None
     reason = message.split(" - at ")[0]

@@ -89,6 +89,12 @@ async def test_an_unknown_model_changes_nothing(session: Session) -> None:
     assert session.in_force.model is None
 
 
+async def test_a_system_text_that_is_too_long_is_refused_and_changes_nothing(session: Session) -> None:
+    with pytest.raises(BadRequest, match="system"):
+        await respond(session, f"/system {'long ' * 50_000}")
+    assert session.in_force.system is None
+
+
 async def test_a_model_that_is_not_here_is_introduced_and_fetched(
     session: Session, server: StandIn, terminal: Terminal
 ) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from fireside.cards import Persona
 from fireside.cli.chat.screen import Screen
 from fireside.cli.languages import _
+from fireside.client.defaults import explained
 from fireside.conversations import Conversation, StoredMessage, Tree
 from fireside.errors import Conflict
 from fireside.messages import Defaults, FilePart, ImagePart, PromptFormat
@@ -90,7 +91,10 @@ class Session:
     async def change(self, **changes: object) -> None:
         """Set what answers are made with from now on; None leaves it open again."""
         if self.conversation is None:
-            self.defaults = self.defaults.changed(changes)
+            try:
+                self.defaults = self.defaults.changed(changes)
+            except msgspec.ValidationError as error:
+                raise explained(error) from error
             return
         self.conversation = await self.client.update_conversation(self.conversation.id, choices=changes)
         untouched = {name: getattr(Defaults(), name) for name in changes}
