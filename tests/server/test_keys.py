@@ -36,6 +36,9 @@ MODELS = {
     ("POST", "/fireside/v1/models/load"),
     ("POST", "/fireside/v1/models/unload"),
     ("POST", "/fireside/v1/models/measure"),
+    ("POST", "/fireside/v1/models/convert"),
+    ("GET", "/fireside/v1/models/conversions"),
+    ("POST", "/fireside/v1/models/compare"),
     ("POST", "/api/pull"),
 }
 """What the scope `models` is for."""
