@@ -92,13 +92,17 @@ async def test_a_converted_model_is_a_model_like_others(
 
 
 async def test_one_that_is_ended_leaves_nothing(conversions: Conversions, smollm2: Path, home: Path) -> None:
+    killed: list[int] = []
+
     def kill(done: int, total: int) -> None:
-        listed = subprocess.run(
-            ["ps", "-wweo", "pid=,ppid=,args="], capture_output=True, check=True, text=True
-        )
+        if killed:  # what it said before is heard later
+            return
+        ps = ["ps", "-wweo", "pid=,ppid=,args="]
+        listed = subprocess.run(ps, capture_output=True, check=True, text=True)
         for line in listed.stdout.splitlines():
             pid, parent, command = line.split(maxsplit=2)
             if int(parent) == os.getpid() and "fireside.converting.child" in command:
+                killed.append(int(pid))
                 os.kill(int(pid), signal.SIGKILL)
 
     with pytest.raises(EngineError, match=r"broke off.*SIGKILL"):
