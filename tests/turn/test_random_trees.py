@@ -97,12 +97,12 @@ def check_partition(branch: tuple[StoredMessage, ...], receipt: Receipt) -> None
 
 
 def check_typed(talk: Talk, reply: StoredMessage, typed: list[Typed | None]) -> None:
-    """What was known while the question was typed is what its prompt begins with."""
-    prompt = talk.prompts.get(reply.id)
-    for known in typed:
-        if known and prompt:
-            assert prompt[: len(known.ids)] == known.ids
-            assert known.sent <= len(known.ids)
+    """What was known while the question was typed is what its prompt begins with, if all of it fits."""
+    prompt, (begun, whole) = talk.prompts.get(reply.id, ()), typed
+    if whole and prompt:
+        assert whole.ids in (prompt[:-1], prompt[: whole.sent])
+        if begun:
+            assert prompt[: len(begun.ids)] == begun.ids
 
 
 def check_growth(
