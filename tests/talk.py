@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import update
 
-from fireside.assembly import Assembler
+from fireside.assembly import Assembler, Typed, layout_of
 from fireside.chat import Emit, Parts, Turn
 from fireside.conversations import Conversation, StoredMessage
 from fireside.engines.places import Promise, Waiting
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.events import Cursor, Event, Progress, Text
 from fireside.messages import Defaults, PromptFormat, Role, Sampling, said
+from fireside.reading_along import Unsent
 from fireside.replies import Replies
 from fireside.store import Store
 from fireside.store.schema import messages
@@ -114,6 +115,24 @@ class Talk:
         reply = self.begin(text, **over)
         await self.watch(reply)
         return self.store.message(reply.id)
+
+    def unsent(self, text: str) -> Unsent:
+        """Return what somebody has typed behind the head."""
+        head = self.store.conversation(self.conversation.id).head_id
+        return Unsent(self.conversation.id, head, text, self.defaults, self.file, self.store)
+
+    async def typed(self, text: str) -> Typed | None:
+        """Return how the prompt begins while `text` is being typed."""
+        unsent = self.unsent(text)
+        return await self.assembler.typed(
+            self.store,
+            self.store.branch(unsent.head_id) if unsent.head_id else (),
+            unsent.question,
+            layout_of(self.defaults),
+            self.engine,
+            max_tokens=self.defaults.sampling.max_tokens,
+            goes_on=unsent.goes_on,
+        )
 
     async def until(self, reply: StoredMessage, text: str) -> Cursor:
         """Watch until `text` was said; return the cursor there."""

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fireside.assembly import Typed
 from fireside.compaction import make_ready
 from fireside.conversations import ReplyStatus, StoredMessage
 from fireside.errors import ContextLengthExceeded
@@ -49,7 +50,10 @@ async def play(talk: Talk, steps: list[Step], budget: Budget) -> None:
         branch = talk.store.branch(head) if head else ()
         chosen = branch[max(0, len(branch) - 1 - step.back)] if branch else None
         if chosen is None or step.what == "ask":
-            await check(talk, talk.begin(step.text), budget)
+            typed = [await talk.typed(text) for text in (step.text[: step.back] + " ", step.text)]
+            reply = talk.begin(step.text)
+            await check(talk, reply, budget)
+            check_typed(talk, reply, typed)
         elif step.what == "pin":
             talk.pin(chosen.id)
         elif step.what == "idle":
@@ -90,6 +94,15 @@ def check_partition(branch: tuple[StoredMessage, ...], receipt: Receipt) -> None
     assert bool(receipt.reason) == (len(receipt.included) < len(ids))
     assert set(receipt.recalled) <= {*receipt.digested, *receipt.omitted}
     assert bool(receipt.digest) == bool(receipt.digested)
+
+
+def check_typed(talk: Talk, reply: StoredMessage, typed: list[Typed | None]) -> None:
+    """What was known while the question was typed is what its prompt begins with, if all of it fits."""
+    prompt, (begun, whole) = talk.prompts.get(reply.id, ()), typed
+    if whole and prompt:
+        assert whole.ids in (prompt[:-1], prompt[: whole.sent])
+        if begun:
+            assert prompt[: len(begun.ids)] == begun.ids
 
 
 def check_growth(

@@ -13,7 +13,7 @@ import pytest
 
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.errors import EngineError
-from fireside.reading_along import AGAIN_S, SETTLES_S, TRIES, ReadingAlong, Unsent
+from fireside.reading_along import AGAIN_S, SETTLES_S, TRIES, ReadingAlong
 from scripted import text_of
 from talk import MakeTalk, Talk
 
@@ -70,9 +70,7 @@ class Machine:
 
     async def type(self, text: str) -> None:
         """Type so, and give it the time to be read."""
-        talk = self.talk
-        head = talk.store.conversation(talk.conversation.id).head_id
-        self.reading.hear(Unsent(talk.conversation.id, head, text, talk.defaults, talk.file, talk.store))
+        self.reading.hear(self.talk.unsent(text))
         await self.pass_time(-1)
         await self.pass_time(SETTLES_S)
 
@@ -119,10 +117,8 @@ async def test_what_the_engine_holds_of_the_conversation_ends_before_the_words(
 
 
 async def test_of_two_texts_in_a_row_only_the_last_is_read(talk: Talk, machine: Machine) -> None:
-    head = talk.store.conversation(talk.conversation.id).head_id
     for text in ("One", "Another"):
-        unsent = Unsent(talk.conversation.id, head, text, talk.defaults, talk.file, talk.store)
-        machine.reading.hear(unsent)
+        machine.reading.hear(talk.unsent(text))
     await machine.pass_time(-1)
     await machine.pass_time(SETTLES_S)
     assert len(machine.read) == 1

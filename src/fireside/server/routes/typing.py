@@ -50,7 +50,7 @@ async def typing(
 
 
 def _unsent(app: App, conversation_id: str, wanted: TypedText) -> Unsent | None:
-    """Return what is to be read along; None where nobody wants it, or no model of this machine answers."""
+    """Return what is to be read along; None where nobody wants it, or no engine that can would answer."""
     store = app.store_of(conversation_id)
     conversation = store.conversation(conversation_id)
     if not app.settings.read_while_typing or wanted.parent_id != conversation.head_id:
@@ -59,6 +59,6 @@ def _unsent(app: App, conversation_id: str, wanted: TypedText) -> Unsent | None:
         defaults = app.resolve(conversation.defaults)
         defaults = app.catalogue.ready_to_answer(defaults, said(Role.USER, wanted.text))
         file = app.files.at_hand(defaults.model or "")
-        if file and file.engine != "remote":
+        if file and file.engine == "llamacpp":
             return Unsent(conversation_id, wanted.parent_id, wanted.text, defaults, file, store)
     return None
