@@ -117,7 +117,7 @@ def parsed() -> argparse.Namespace:
     verbs.add_parser("floors", help="tell what was reached").add_argument("results", type=Path)
     tables = verbs.add_parser("table", help="print Markdown, or write it into a guide")
     tables.add_argument("results", type=Path)
-    tables.add_argument("--into", type=Path, help=f"a file with the lines {' and '.join(table.MARKS)}")
+    tables.add_argument("--into", type=Path, help="a guide, which gets the picture, too")
     draws = verbs.add_parser("picture", help="draw the results as SVG")
     draws.add_argument("results", type=Path)
     draws.add_argument("to", type=Path)
@@ -138,7 +138,9 @@ def main() -> None:
     elif asked.verb == "floors":
         print("\n".join(floors.told(results)))
     elif asked.into:
-        asked.into.write_text(table.put_into(asked.into.read_text(), results))
+        image = Path("..", "images", f"{asked.into.stem}.svg")
+        (asked.into.parent / image).write_text(picture.drawn(results, results.models[0]))
+        asked.into.write_text(table.put_into(asked.into.read_text(), results, image.as_posix()))
     else:
         print("\n".join(table.tables(results)))
 
