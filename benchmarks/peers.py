@@ -19,12 +19,14 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from beside import floors, picture, size, table
 from beside.field import ENTRIES, Field, Given, those_that_can
+from beside.peers import unpacked
 from beside.pieces import LONG, MIDDLE, PIECES, Pace
 from beside.results import Results, described
 
@@ -61,6 +63,9 @@ def run(asked: argparse.Namespace) -> None:
         for name in sorted(set(asked.sides) - set(names)):
             needs = " and ".join(f"--{need.replace('_', '-')}" for need in ENTRIES[name].needs)
             print(f"{name} is left out: it needs {needs}", file=sys.stderr)
+        if given.python and not {"loop", "serve"}.isdisjoint(names):
+            with suppress(OSError):  # it is told when they are started
+                unpacked(given.python, given.model, given.work)
         if "size" in asked.pieces:
             size.measure(given, names, results)
         field = Field(given, names, results)
