@@ -19,12 +19,14 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 from beside import floors, picture, size, table
 from beside.field import ENTRIES, Field, Given, those_that_can
+from beside.peers import unpacked
 from beside.pieces import LONG, MIDDLE, PIECES, Pace
 from beside.results import Results, described
 
@@ -61,6 +63,9 @@ def run(asked: argparse.Namespace) -> None:
         for name in sorted(set(asked.sides) - set(names)):
             needs = " and ".join(f"--{need.replace('_', '-')}" for need in ENTRIES[name].needs)
             print(f"{name} is left out: it needs {needs}", file=sys.stderr)
+        if given.python and not {"loop", "serve"}.isdisjoint(names):
+            with suppress(OSError):  # it is told when they are started
+                unpacked(given.python, given.model, given.work)
         if "size" in asked.pieces:
             size.measure(given, names, results)
         field = Field(given, names, results)
@@ -117,7 +122,7 @@ def parsed() -> argparse.Namespace:
     verbs.add_parser("floors", help="tell what was reached").add_argument("results", type=Path)
     tables = verbs.add_parser("table", help="print Markdown, or write it into a guide")
     tables.add_argument("results", type=Path)
-    tables.add_argument("--into", type=Path, help=f"a file with the lines {' and '.join(table.MARKS)}")
+    tables.add_argument("--into", type=Path, help="a guide, which gets the picture, too")
     draws = verbs.add_parser("picture", help="draw the results as SVG")
     draws.add_argument("results", type=Path)
     draws.add_argument("to", type=Path)
@@ -138,7 +143,9 @@ def main() -> None:
     elif asked.verb == "floors":
         print("\n".join(floors.told(results)))
     elif asked.into:
-        asked.into.write_text(table.put_into(asked.into.read_text(), results))
+        image = Path("..", "images", f"{asked.into.stem}.svg")
+        (asked.into.parent / image).write_text(picture.drawn(results, results.models[0]))
+        asked.into.write_text(table.put_into(asked.into.read_text(), results, image.as_posix()))
     else:
         print("\n".join(table.tables(results)))
 

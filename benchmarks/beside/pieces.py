@@ -20,7 +20,7 @@ from sides import Wish
 TELLING = Wish(tokens=96, temperature=0.8, forced=True)
 SHORT, MIDDLE, LONG = 0, 2000, 6000
 """tokens that stand before the question"""
-ROUNDS = {SHORT: 4, MIDDLE: 2, LONG: 2}
+ROUNDS = {SHORT: 3, MIDDLE: 2, LONG: 2}
 QUESTIONS = [
     "What is Newtonian mechanics?",
     "What is the law of inertia?",

@@ -55,11 +55,12 @@ def tables(results: Results) -> Iterator[str]:
                 yield from section(piece, title, begins, figures)
 
 
-def put_into(guide: str, results: Results) -> str:
-    """Return the guide with the tables between its marks."""
+def put_into(guide: str, results: Results, picture: str) -> str:
+    """Return the guide with the picture and the tables between its marks."""
     begin, end = MARKS
     before, _, rest = guide.partition(begin)
-    return "\n".join([before + begin, "", *tables(results), end]) + rest.partition(end)[2]
+    shown = f"![Bars that compare the programs]({picture})\n"
+    return "\n".join([before + begin, "", shown, *tables(results), end]) + rest.partition(end)[2]
 
 
 def section(piece: str, title: str, begins: str, figures: list[Figure]) -> Iterator[str]:

@@ -227,6 +227,8 @@ class EngineStatus(msgspec.Struct, frozen=True):
     """that write replies; None where that isn't told"""
     prompt_threads: int | None = None
     """that read prompts"""
+    tuned: bool = False
+    """whether it was started as a profile says"""
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

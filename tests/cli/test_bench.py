@@ -41,6 +41,7 @@ def test_it_tells_what_was_measured_and_with_what(
     assert found["model"] == f"file:{smollm2}"
     assert (found["engine"], found["kind"], found["threads"]) == ("llamacpp", "prebuilt", 1)
     assert found["build"].startswith("xllamacpp")
+    assert not found["tuned"]
     assert found["memory_bytes"] > 50_000_000
     assert found["load_s"] > 0
     for kind in ("short", "hundred_words", "long", "following"):

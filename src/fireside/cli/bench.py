@@ -59,6 +59,8 @@ async def _measured(client: AsyncClient, wanted: str | None) -> Benched:
 def _about(found: Benched) -> str:
     """Return which model ran, and in what."""
     told = [f"{found.name} ({found.model})", _engine_words(found.kind, found.engine), found.build]
+    if found.tuned:
+        told.append(_("tuned"))
     if found.device == "gpu":
         told.append(_("on the graphics processor"))
     elif found.threads is not None:

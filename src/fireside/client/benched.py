@@ -106,6 +106,8 @@ class Benched(msgspec.Struct, frozen=True):
     slots: int
     threads: int | None
     prompt_threads: int | None
+    tuned: bool
+    """by `fireside tune`, for this model"""
     load_s: float
     memory_bytes: int | None
     short: Answers

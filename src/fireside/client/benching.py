@@ -76,6 +76,7 @@ async def bench(client: AsyncClient, reference: str, told: Tell) -> Benched:
         slots=status.slots,
         threads=status.threads,
         prompt_threads=status.prompt_threads,
+        tuned=status.tuned,
         load_s=status.load_ms / 1000,
         memory_bytes=held.resident_bytes,
         short=found[0],

@@ -11,6 +11,7 @@ TEXTS: dict[str, str] = {
     "on the graphics processor": "使用显卡",
     "threads: {writing} write, {reading} read": "线程：{writing} 个写，{reading} 个读",
     "{count:,} tokens in each of {slots} conversations": "{slots} 个对话，各 {count:,} 个词元",
+    "tuned": "已调优",
     "the engine that came with Fireside": "Fireside 自带的引擎",
     "the engine that was built here": "本机构建的引擎",
     "your own llama-server": "你自己的 llama-server",
