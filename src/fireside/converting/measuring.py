@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 
 import msgspec
 
+from fireside.amounts import in_bytes
 from fireside.conversions import Measured, Side
 from fireside.engines import machine
 from fireside.engines.protocol import Engine, ModelFile
@@ -92,6 +93,6 @@ def _check_room(before: ModelFile, after: ModelFile) -> None:
     available = machine.available_bytes()
     if available is not None and available < needed:
         raise NotEnoughMemory(
-            f"to compare both, {needed / 1e9:.1f} GB of memory are needed, {available / 1e9:.1f} GB are free",
+            f"to compare both, {in_bytes(needed)} of memory are needed, {in_bytes(available)} are free",
             hint="close other programs, or unload other models: fireside models unload REF",
         )
