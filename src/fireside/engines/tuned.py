@@ -10,7 +10,6 @@ import contextlib
 import functools
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +25,7 @@ from fireside.engines.registry import StartEngine, starter
 from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable, ModelDamaged
 from fireside.profiles import PLAIN, Conditions, Profile, Tuned, Unused, settled
 from fireside.settings import Home, Settings
+from fireside.written import write_whole
 
 FORMULA = 1
 """raised when what is measured, or what follows from it, means something else"""
@@ -81,12 +81,8 @@ class Profiles:
     def write(self, profile: Profile) -> None:
         """Keep a profile, for its owner alone. OSError where the folder can't be written."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = self._path(profile.measured_with.model)
-        new = path.with_suffix(".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(profile)))
-        new.replace(path)
+        data = msgspec.json.format(msgspec.json.encode(profile))
+        write_whole(self._path(profile.measured_with.model), data)
 
     def withdraw(self, model: ModelFile, reason: str) -> None:
         """Use a profile no more; its file says why."""
