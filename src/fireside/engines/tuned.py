@@ -81,8 +81,8 @@ class Profiles:
     def write(self, profile: Profile) -> None:
         """Keep a profile, for its owner alone. OSError where the folder can't be written."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        written = msgspec.json.format(msgspec.json.encode(profile))
-        write_whole(self._path(profile.measured_with.model), written)
+        data = msgspec.json.format(msgspec.json.encode(profile))
+        write_whole(self._path(profile.measured_with.model), data)
 
     def withdraw(self, model: ModelFile, reason: str) -> None:
         """Use a profile no more; its file says why."""

@@ -1,7 +1,7 @@
 """Texts that no engine has read before, to be talked about, edited and summarised.
 
 Speculation drafts what it has seen, so a text that is read twice would flatter it. Each sentence is put
-together from words drawn by chance; two texts share no more than a few words in a row.
+together from words drawn by chance; hardly any two texts share a dozen words in a row.
 """
 
 from __future__ import annotations

@@ -30,6 +30,7 @@ LEAST_READ, MOST_READ = 128, 512
 TRIAL_S = 0.4
 """for which a trial may read, at the speed of the first one"""
 WRITTEN, WRITTEN_TEXT, WRITTEN_EACH = 24, 64, 16
+LEAST_WRITTEN, TALKS = 12, 3
 NEW_TOKENS = 8
 USERS = 8
 SLOTS = 2
@@ -75,7 +76,15 @@ class Trial:
             case "together":
                 return await self._together()
             case _:
-                return _written(await self._ask(await self._text(kind), WRITTEN_TEXT, slot=0, whole=False))
+                return await self._talk(kind)
+
+    async def _talk(self, kind: Kind) -> float:
+        """Return how fast a reply is written; one of a few words says little, and another is asked for."""
+        for _ in range(TALKS):
+            timings = await self._ask(await self._text(kind), WRITTEN_TEXT, slot=0, whole=False)
+            if timings.predicted_n >= LEAST_WRITTEN:
+                break
+        return _written(timings)
 
     async def _read_long(self) -> float:
         self._long = self._new(min(LATER_TOKENS, self.engine.info.context_length // 2))
