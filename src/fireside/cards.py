@@ -199,6 +199,9 @@ class Session(msgspec.Struct, frozen=True):
     current: bool = False
 
 
+ThreadReason = Literal["settings", "tuned", "slow_cores", "quota", "busy", "engines", "battery"]
+
+
 class EngineStatus(msgspec.Struct, frozen=True):
     """A loaded model. `resident_bytes` is None where the system doesn't tell.
 
@@ -227,6 +230,8 @@ class EngineStatus(msgspec.Struct, frozen=True):
     """that write replies; None where that isn't told"""
     prompt_threads: int | None = None
     """that read prompts"""
+    threads_because: tuple[ThreadReason, ...] = ()
+    """why they aren't simply one for each core, and one less for replies"""
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

@@ -78,4 +78,5 @@ class Loaded:
             build=info.build,
             threads=info.threads,
             prompt_threads=info.prompt_threads,
+            threads_because=info.threads_because,
         )
