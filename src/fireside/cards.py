@@ -199,6 +199,9 @@ class Session(msgspec.Struct, frozen=True):
     current: bool = False
 
 
+ThreadReason = Literal["settings", "tuned", "slow_cores", "quota", "busy", "engines", "battery"]
+
+
 class EngineStatus(msgspec.Struct, frozen=True):
     """A loaded model. `resident_bytes` is None where the system doesn't tell.
 
@@ -229,6 +232,8 @@ class EngineStatus(msgspec.Struct, frozen=True):
     """that read prompts"""
     tuned: bool = False
     """whether it was started as a profile says"""
+    threads_because: tuple[ThreadReason, ...] = ()
+    """why they aren't simply one for each core, and one less for replies"""
 
 
 class ServerStatus(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from fireside.cards import ModelCard
 from fireside.chat import Draft
 from fireside.engines import machine as this_machine
 from fireside.engines import processor
+from fireside.engines.conditions import at_rest
 from fireside.engines.fit import need_with_torch
 from fireside.engines.graphics import graphics_bytes
 from fireside.engines.leases import Engines
@@ -163,7 +164,9 @@ class Fitting:
     async def _probe(self, told: Told) -> Remembered:
         """Measure the machine with small models, and then the model that is used by default."""
         was_busy = await _others_compute()
-        found = await probe(self._start, self._settings, cores=this_machine.usable_cores(), told=told)
+        found = await probe(
+            self._start, at_rest(self._settings), cores=this_machine.usable_cores(), told=told
+        )
         with contextlib.suppress(FiresideError):
             file = await asyncio.to_thread(self._files.at_hand, self._settings.model)
             if file is not None and file.engine == "llamacpp":
@@ -171,7 +174,7 @@ class Fitting:
         return Remembered(await asyncio.to_thread(self._key), found, was_busy)
 
     async def _time(self, file: ModelFile) -> None:
-        engine = await self._start(file, msgspec.structs.replace(self._settings, slots=1), None)
+        engine = await self._start(file, msgspec.structs.replace(at_rest(self._settings), slots=1), None)
         try:
             await usual(engine, 8)
             times = await usual(engine, PROMPT_TOKENS)

@@ -9,7 +9,9 @@ import socket
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
+import httpx
 import msgspec
 import pytest
 
@@ -19,6 +21,7 @@ from fireside.client.launch import ensure_server, stop_server
 from fireside.errors import AddressInUse, ConfigError, ServerUnavailable
 from fireside.runtime import Runtime, find, publish, read
 from fireside.settings import Home
+from serving import wait_for
 from starting import end_server
 
 
@@ -37,6 +40,32 @@ async def test_it_is_gone_once_it_was_asked_to_stop(home: Home) -> None:
     running = await ensure_server(home)
     await stop_server(home, running)
     assert find(home) is None
+
+
+async def test_one_that_is_started_to_be_asked_loads_the_model_at_once(home: Home, smollm2: Path) -> None:
+    running = await ensure_server(home, asks="")
+    loaded = wait_for(lambda: engines(running), "a model is loaded that nobody has asked yet")
+    assert loaded == [f"file:{smollm2}"]
+
+
+async def test_one_that_is_started_for_anything_else_loads_none(home: Home) -> None:
+    running = await ensure_server(home)
+    assert engines(running) == []
+    if sys.platform == "linux":
+        assert not Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text()
+
+
+async def test_one_that_cant_load_what_will_be_asked_starts_all_the_same(home: Home) -> None:
+    running = await ensure_server(home, asks="file:/nowhere.gguf")
+    assert engines(running) == []
+    assert find(home) == running
+
+
+def engines(running: Runtime) -> list[str]:
+    """The models that are loaded."""
+    owner = {"authorization": f"Bearer {running.token}"}
+    status = httpx.get(f"{running.address}/fireside/v1/status", headers=owner, trust_env=False).json()
+    return [engine["model"] for engine in status["engines"]]
 
 
 def test_commands_that_start_it_at_the_same_moment_get_the_same_one(home: Home) -> None:

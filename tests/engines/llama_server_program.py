@@ -20,7 +20,7 @@ MORE = (
     "slot-save-path pooling flash-attn mmproj cache-type-k cache-type-v poll "
     "spec-type spec-ngram-simple-size-n spec-ngram-simple-size-m"
 )
-SWITCHES = "no-kv-unified no-cache-idle-slots no-ui jinja embedding"
+SWITCHES = "no-kv-unified no-cache-idle-slots no-ui jinja no-warmup embedding"
 
 
 def main() -> None:
@@ -50,6 +50,7 @@ def main() -> None:
     params.fit_params = told.fit == "on"
     if told.flash_attn == "off":
         params.flash_attn_type = xllamacpp.llama_flash_attn_type.LLAMA_FLASH_ATTN_TYPE_DISABLED
+    params.warmup = not told.no_warmup
     params.verbosity = int(told.verbosity)
     try:
         server = xllamacpp.Server(params)

@@ -33,24 +33,18 @@ def test_a_child_is_given_only_what_it_needs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "cores"),
+    ("environ", "spins"),
     [
-        ({"cpu.max": "150000 100000\n"}, 1.5),
-        ({"cpu.max": "max 100000\n"}, None),
-        ({"cpu/cpu.cfs_quota_us": "400000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 4.0),
-        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
-        ({}, None),
+        ({}, machine.SPINS),
+        ({"GOMP_SPINCOUNT": "7"}, "7"),
+        ({"OMP_WAIT_POLICY": "active"}, None),
+        ({"OMP_NUM_THREADS": "2"}, machine.SPINS),
     ],
 )
-def test_a_containers_quota_counts(tmp_path: Path, files: dict[str, str], cores: float | None) -> None:
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text)
-    assert machine._cpu_quota(tmp_path) == cores
-
-
-def test_there_is_always_a_core() -> None:
-    assert 1 <= machine.usable_cores() <= (os.cpu_count() or 1)
+def test_threads_soon_give_up_a_core_that_they_only_wait_on(
+    environ: dict[str, str], spins: str | None
+) -> None:
+    assert machine.child_environment(environ).get("GOMP_SPINCOUNT") == spins
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")

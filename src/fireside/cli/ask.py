@@ -48,7 +48,7 @@ def ask(words: Sequence[str], files: Sequence[Path], options: ChatOptions) -> No
     given = None if sys.stdin is None or sys.stdin.isatty() else sys.stdin.buffer
     text = question(words, given, needed=not parts)
     said = [*parts, *([TextPart(text)] if text else [])] if parts else text
-    failure = run(lambda client: _ask(client, said, options))
+    failure = run(lambda client: _ask(client, said, options), asks=options.asks)
     if failure is not None:
         raise failure
 

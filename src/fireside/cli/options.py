@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from fireside.client.defaults import model_to_ask
 from fireside.messages import Defaults
 
 
@@ -20,3 +21,9 @@ class ChatOptions(msgspec.Struct, frozen=True):
     temporary: bool = False
     json: bool = False
     yes: bool = False
+
+    @property
+    def asks(self) -> str | None:
+        """The model that will be asked, "" for the default one; None where the flags don't tell."""
+        goes_on = self.continue_last or self.conversation_id is not None
+        return self.defaults.model if goes_on else model_to_ask(self.defaults)

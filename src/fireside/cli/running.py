@@ -17,12 +17,13 @@ T = TypeVar("T")
 INTERRUPTED = 130
 
 
-def run(work: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+def run(work: Callable[[AsyncClient], Coroutine[Any, Any, T]], *, asks: str | None = None) -> T:
     """Return what `work` returns, given a client of the server, which is started when it isn't running.
 
+    `asks` names the model that is going to be asked, as `connected` takes it.
     Ctrl-C cancels the work, which may tidy up, and ends the command with 130.
     """
-    return wait_for(_with_client(work))
+    return wait_for(_with_client(work, asks))
 
 
 def wait_for(work: Coroutine[Any, Any, T]) -> T:
@@ -35,11 +36,11 @@ def wait_for(work: Coroutine[Any, Any, T]) -> T:
         raise click.exceptions.Exit(INTERRUPTED) from None
 
 
-async def _with_client(work: Callable[[AsyncClient], Coroutine[Any, Any, T]]) -> T:
+async def _with_client(work: Callable[[AsyncClient], Coroutine[Any, Any, T]], asks: str | None) -> T:
     from fireside.client.routes import connected
 
     with ExitStack() as told:
-        async with connected(on_start=lambda: _tell_start(told)) as client:
+        async with connected(on_start=lambda: _tell_start(told), asks=asks) as client:
             told.close()
             return await work(client)
 

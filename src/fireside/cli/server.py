@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 @click.option("--port", type=click.IntRange(0, 65535), metavar="NUMBER", help=_("0 takes any free port."))
 @click.option("--lan", is_flag=True, help=_("Let other devices in, by a key; one is made if there is none."))
 @click.option("--started-by", type=click.Choice(["serve", "command"]), default="serve", hidden=True)
-def serve(host: str | None, port: int | None, lan: bool, started_by: str) -> None:
+@click.option("--load", metavar="MODEL", hidden=True)
+def serve(host: str | None, port: int | None, lan: bool, started_by: str, load: str | None) -> None:
     from fireside.errors import FiresideError
 
     if lan and host is not None:
         raise click.UsageError(_("choose one of --lan and --host"))
     try:
-        _serve(host, port, lan, started_by)
+        _serve(host, port, lan, started_by, load)
     except FiresideError as error:
         if started_by == "serve":
             raise
@@ -42,7 +43,7 @@ def serve(host: str | None, port: int | None, lan: bool, started_by: str) -> Non
         raise click.exceptions.Exit(1) from error
 
 
-def _serve(host: str | None, port: int | None, lan: bool, started_by: str) -> None:
+def _serve(host: str | None, port: int | None, lan: bool, started_by: str, load: str | None) -> None:
     import msgspec
 
     from fireside.cli.greeting import greet
@@ -60,7 +61,7 @@ def _serve(host: str | None, port: int | None, lan: bool, started_by: str) -> No
         if started_by == "serve":
             greet(runtime, made, pairing, is_shared=is_beyond_loopback(settings.host))
 
-    serve_until_stopped(settings, home, started_by, makes_key=lan, told=told)
+    serve_until_stopped(settings, home, started_by, makes_key=lan, load=load, told=told)
 
 
 @click.command("status")
@@ -96,6 +97,7 @@ async def _status() -> ServerStatus:
 
 def _print_status(found: ServerStatus) -> None:
     from fireside.cli.output import print_fields, say, size
+    from fireside.cli.threads import words as words_of
     from fireside.cli.whereabouts import elsewhere
 
     whose = _("started by a command") if found.started_by == "command" else _("started by `fireside serve`")
@@ -127,6 +129,8 @@ def _print_status(found: ServerStatus) -> None:
         words = _("context {count:,} tokens", count=engine.context_length)
         where = elsewhere(engine.model) or engine.device
         say(f"\n{_('loaded')}: {engine.model} · {engine.engine} · {where} · {words}")
+        if threads := words_of(engine):
+            say(threads)
         for notice in engine.notices:
             say(f"! {notice}")
 

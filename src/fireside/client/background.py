@@ -20,6 +20,7 @@ from fireside.settings import Home
 
 LOG_LIMIT_BYTES = 1_000_000
 """A log that is larger when a server starts is put aside, in the place of the one before."""
+SERVE = ("serve", "--started-by", "command")
 _LAST_LINES = 8
 _running: list[subprocess.Popen[bytes]] = []
 """Kept so that an ended server is reaped."""
@@ -49,8 +50,11 @@ class LastWords(msgspec.Struct, frozen=True):
 class Background:
     """A server that was started and may not answer yet."""
 
-    def __init__(self, home: Home, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, home: Home, environ: Mapping[str, str] = os.environ, *, asks: str | None = None
+    ) -> None:
         """Start it. The process ids of `_running` are looked after here, so nobody needs to wait for it."""
+        loading = () if asks is None else ("--load", asks)
         _running[:] = [child for child in _running if child.poll() is None]
         self._log = home.logs / "server.log"
         descriptor = _open_log(self._log)
@@ -58,7 +62,7 @@ class Background:
         try:
             self._child = subprocess.Popen(
                 # -P: a file in the folder where the command was typed must not be taken for a module.
-                [sys.executable, "-P", "-m", "fireside", "serve", "--started-by", "command"],
+                [*(sys.executable, "-P", "-m", "fireside"), *SERVE, *loading],
                 stdin=subprocess.DEVNULL,
                 stdout=descriptor,
                 stderr=descriptor,

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, aclosing, suppress
 from types import TracebackType
 from typing import Self, TypedDict, Unpack
 
-from fireside.client.defaults import model_of_environment, read_defaults
+from fireside.client.defaults import model_of_environment, model_to_ask, read_defaults
 from fireside.client.routes import AsyncClient, connected
 from fireside.conversations import ReplyRecord, StoredMessage
 from fireside.errors import Conflict, FiresideError, from_code
@@ -152,7 +152,8 @@ class AsyncChat:
 
     async def _connected(self) -> AsyncClient:
         if self._client is None:
-            self._client = await self._open.enter_async_context(connected())
+            asks = model_to_ask(self._defaults) if self._conversation_id is None else None
+            self._client = await self._open.enter_async_context(connected(asks=asks))
         return self._client
 
     async def _watch(self, client: AsyncClient, reply_id: str) -> AsyncGenerator[Event, None]:

@@ -60,6 +60,15 @@ def _without_none(value: msgspec.Struct) -> dict[str, Any]:
     return {key: part for key, part in msgspec.structs.asdict(value).items() if part is not None}
 
 
+def model_to_ask(defaults: Defaults) -> str | None:
+    """Return the model that a new conversation asks, "" for the default one; None where a persona decides.
+
+    >>> model_to_ask(Defaults()), model_to_ask(Defaults(persona="bob")), model_to_ask(Defaults(model="m"))
+    ('', None, 'm')
+    """
+    return defaults.model or (None if defaults.persona else "")
+
+
 def absolute_reference(reference: str) -> str:
     """Return a reference of a file with its path made absolute, for the server has a folder of its own.
 

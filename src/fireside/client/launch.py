@@ -26,8 +26,10 @@ OnStart = Callable[[], None]
 """Called when a server has to be started, which takes a moment."""
 
 
-async def ensure_server(home: Home, on_start: OnStart | None = None) -> Runtime:
+async def ensure_server(home: Home, on_start: OnStart | None = None, *, asks: str | None = None) -> Runtime:
     """Return where the server of this version is, after starting it or replacing one of another version.
+
+    One that is started loads the model that `asks` names at once, "" being the default one.
 
     Errors are the ones with which a server refuses to start (AddressInUse, ConfigError, …), or
     ServerUnavailable with its last words.
@@ -42,7 +44,7 @@ async def ensure_server(home: Home, on_start: OnStart | None = None) -> Runtime:
             if on_start is not None:
                 on_start()
             with suppress(AlreadyRunning):
-                return await _start(home)
+                return await _start(home, asks)
     raise AssertionError  # _patiently ends with an error only
 
 
@@ -66,10 +68,10 @@ async def stop_server(home: Home, running: Runtime) -> None:
             return
 
 
-async def _start(home: Home) -> Runtime:
+async def _start(home: Home, asks: str | None) -> Runtime:
     home.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     before = runtime.read(home)
-    child = Background(home)
+    child = Background(home, asks=asks)
     async for _ in _patiently("the server has been starting for too long", lambda: child.log_bytes):
         # The lock isn't looked at here: a look holds it for an instant, and the child needs it now.
         found = runtime.read(home)

@@ -96,14 +96,19 @@ class _Backup(msgspec.Struct):
 
 
 @asynccontextmanager
-async def connected(home: Home | None = None, on_start: OnStart | None = None) -> AsyncIterator[AsyncClient]:
-    """Give a client of this home's server, which is started when it isn't running."""
+async def connected(
+    home: Home | None = None, on_start: OnStart | None = None, *, asks: str | None = None
+) -> AsyncIterator[AsyncClient]:
+    """Give a client of this home's server, which is started when it isn't running.
+
+    A server that is started loads the model that `asks` names, "" being the default one, while it starts.
+    """
     where = home or find_home()
 
     async def again(gone: Runtime, is_leaving: bool) -> Runtime:
         return await find_again(where, gone, is_leaving)
 
-    async with Connection(await ensure_server(where, on_start), again) as connection:
+    async with Connection(await ensure_server(where, on_start, asks=asks), again) as connection:
         yield AsyncClient(connection)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from fireside.amounts import in_bytes
 from fireside.conversions import Measured, Side
 from fireside.engines import machine
+from fireside.engines.conditions import at_rest
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.engines.registry import StartEngine
 from fireside.errors import NotEnoughMemory
@@ -36,7 +37,7 @@ async def measure(
     NotEnoughMemory where there is no room for that; otherwise what engines raise.
     """
     _check_room(before, after)
-    alone = msgspec.structs.replace(settings, slots=1)
+    alone = msgspec.structs.replace(at_rest(settings), slots=1)
     async with AsyncExitStack() as opened:
         engines: list[Engine] = []
         for model in (before, after):

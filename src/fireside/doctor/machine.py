@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from fireside.amounts import in_bytes
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem, said, well
-from fireside.engines import control_groups, graphics, machine, processor
+from fireside.engines import built, control_groups, graphics, machine, processor
+from fireside.engines.conditions import LOOKED_S, Watch
+from fireside.engines.llamacpp_builds import yields
+from fireside.engines.threads import Choice, Wish, choose
 
 LITTLE_BYTES = 1_000_000_000
 """of memory: less is too little for more than the first model"""
 SCARCE_BYTES = 500_000_000
 """of disk: chats still fit, models don't"""
+BUSY_CORES = 0.5
 SWAPPED = Path("/proc/meminfo")
 
 
@@ -22,6 +27,7 @@ def check_machine(who: Examined) -> Iterator[Finding]:
     cores = machine.usable_cores()
     yield well("machine", said("{cores} processor cores: {name}", cores=cores, name=processor.name()))
     yield from _abilities()
+    yield from _threads(who)
     yield from _memory()
     yield from _graphics()
     yield from _disk(who.home.data)
@@ -34,6 +40,29 @@ def _abilities() -> Iterator[Finding]:
             "machine",
             said("the processor is too old for the engine: it has no AVX2"),
             said("the engine ends as soon as it computes; let another computer run the models"),
+        )
+
+
+def _threads(who: Examined) -> Iterator[Finding]:
+    watch = Watch()
+    time.sleep(LOOKED_S)
+    now = watch.conditions()
+    wanted = Wish(who.settings.threads, who.settings.prompt_threads)
+    engine = built.chosen(who.settings, who.home.engines)
+    chosen = choose(Choice(wanted, yields=yields(engine)), now)
+    yield well(
+        "machine",
+        said(
+            "a model that is loaded now gets these threads: {reply} for replies, {prompt} for prompts",
+            reply=chosen.reply,
+            prompt=chosen.prompt,
+        ),
+    )
+    if now.busy > BUSY_CORES:
+        yield note(
+            "machine",
+            said("other programs keep {count} of the cores busy", count=f"{now.busy:.1f}"),
+            said("models are slower as long as they do"),
         )
 
 

@@ -35,6 +35,14 @@ _COMPLAINT = re.compile(
 _STAMP = re.compile(r"^[\d.]+ [A-Z] ")
 
 
+_living: set[int] = set()
+
+
+def living() -> frozenset[int]:
+    """Return the process ids of all that were started and not ended yet."""
+    return frozenset(_living)
+
+
 class Child:
     """A child process that speaks in lines. Only the task that owns it may end it.
 
@@ -48,12 +56,13 @@ class Child:
         self._heard = 0
         self._killed_before = machine.kills_for_memory()
         self._listening = asyncio.create_task(self._listen())
+        _living.add(process.pid)
 
     @classmethod
     async def start(
-        cls, command: Sequence[str], environment: Mapping[str, str], *, first_line: bytes, secret: str
+        cls, command: Sequence[str], environment: Mapping[str, str], *, first_line: bytes = b"", secret: str
     ) -> Child:
-        """Start `command` and write `first_line` to its standard input, which stays open."""
+        """Start `command`, whose standard input stays open, and tell it `first_line`."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
@@ -69,11 +78,15 @@ class Child:
                 f"the engine's process can't be started: {error.strerror}", hint="see `fireside status`"
             ) from error
         child = cls(process, secret=secret)
-        assert process.stdin is not None  # noqa: S101 - it was asked for above
-        with contextlib.suppress(ConnectionError):
-            process.stdin.write(first_line)
-            await process.stdin.drain()
+        await child.tell(first_line)
         return child
+
+    async def tell(self, line: bytes) -> None:
+        """Write to its standard input; that it has left is noticed by whoever waits for its answer."""
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for in `start`
+        with contextlib.suppress(ConnectionError):
+            self._process.stdin.write(line)
+            await self._process.stdin.drain()
 
     @property
     def pid(self) -> int:
@@ -161,6 +174,7 @@ class Child:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         await self._process.wait()
+        _living.discard(self.pid)
         if self._process.stdin is not None:
             self._process.stdin.close()
         await self._listening

@@ -1,6 +1,6 @@
-"""What a container or a service may use: memory limits of Linux' control groups, versions 2 and 1.
+"""What a container or a service may use: limits of Linux' control groups, versions 2 and 1.
 
-Formats: the kernel's Documentation/admin-guide/cgroup-v2.rst and cgroup-v1/memory.rst.
+Formats: the kernel's Documentation, admin-guide/cgroup-v2.rst, cgroup-v1/memory.rst, scheduler/sched-bwc.rst.
 """
 
 from __future__ import annotations
@@ -35,30 +35,43 @@ def memory_left(membership: Path = MEMBERSHIP, root: Path = ROOT) -> int | None:
 
     What a file left in the cache can be had back, unless somebody uses it: so do the engines with weights.
     """
-    left = (_left(group, version) for version, group in _groups(membership, root))
+    left = (_left(group, version) for version, group in _groups("memory", membership, root))
     return min((one for one in left if one is not None), default=None)
 
 
 def memory_limit(membership: Path = MEMBERSHIP, root: Path = ROOT) -> int | None:
     """Return the tightest limit of the groups of this process; None for no limit."""
     limits = (
-        _number(group / name) for version, group in _groups(membership, root) for name in version.limits
+        _number(group / name)
+        for version, group in _groups("memory", membership, root)
+        for name in version.limits
     )
     return min((one for one in limits if one is not None), default=None)
 
 
-def _groups(membership: Path, root: Path) -> Iterator[tuple[Version, Path]]:
+def cpu_quota(membership: Path = MEMBERSHIP, root: Path = ROOT) -> float | None:
+    """Return the cores' worth of time that the groups of this process grant; None for no limit."""
+    quotas = (_quota(group) for _, group in _groups("cpu", membership, root))
+    return min((one for one in quotas if one is not None), default=None)
+
+
+def _quota(group: Path) -> float | None:
+    granted, _, period = _text(group / "cpu.max").strip().partition(" ")
+    if not granted:
+        granted, period = (_text(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+    if not granted.isdigit() or not period.isdigit() or period == "0":
+        return None
+    return int(granted) / int(period)
+
+
+def _groups(controller: str, membership: Path, root: Path) -> Iterator[tuple[Version, Path]]:
     """Yield the group of this process and those around it: each limit holds for all that is inside."""
-    try:
-        lines = membership.read_text().splitlines()
-    except OSError:
-        return
-    for line in lines:
+    for line in _text(membership).splitlines():
         number, controllers, path = [*line.split(":", 2), "", ""][:3]
         if number == "0":
             version, base = V2, root if (root / "cgroup.controllers").exists() else root / "unified"
-        elif "memory" in controllers.split(","):
-            version, base = V1, root / "memory"
+        elif controller in controllers.split(","):
+            version, base = V1, root / controller
         else:
             continue
         # Seen from inside of a container the path may lead out of what is mounted there.
@@ -77,11 +90,7 @@ def _left(group: Path, version: Version) -> int | None:
 
 
 def _reclaimable(path: Path, version: Version) -> int:
-    try:
-        lines = path.read_text().splitlines()
-    except OSError:
-        return 0
-    pairs = (line.split() for line in lines)
+    pairs = (line.split() for line in _text(path).splitlines())
     counted = {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
     cached = sum(counted.get(f"{version.prefix}{kind}_file", 0) for kind in ("active", "inactive"))
     kernel = counted.get(version.kernel, 0) if version.kernel else 0
@@ -90,8 +99,12 @@ def _reclaimable(path: Path, version: Version) -> int:
 
 def _number(path: Path) -> int | None:
     """Return a file's number; None for `max`, for nonsense and for no file."""
-    try:
-        text = path.read_text().strip()
-    except OSError:
-        return None
+    text = _text(path).strip()
     return int(text) if text.isdigit() else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
 import time
 from collections.abc import AsyncGenerator, Sequence
@@ -14,13 +15,14 @@ import msgspec
 
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
+from fireside.engines.conditions import Watch
 from fireside.engines.llamacpp_builds import build_today, command_of
-from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused, Task
+from fireside.engines.llamacpp_child import Answer, Listening, Prepared, Refused
 from fireside.engines.llamacpp_pictures import Pictures
 from fireside.engines.llamacpp_refusals import refusal
 from fireside.engines.llamacpp_slots import SlotKeeper, state_key
 from fireside.engines.llamacpp_stream import Use
-from fireside.engines.llamacpp_task import task_of, waiting_of
+from fireside.engines.llamacpp_task import choice_of, task_of, waiting_of, with_threads
 from fireside.engines.llamacpp_wire import Wire
 from fireside.engines.protocol import (
     Ended,
@@ -34,6 +36,7 @@ from fireside.engines.protocol import (
     Vault,
 )
 from fireside.engines.slots import Slots
+from fireside.engines.threads import Threads
 from fireside.errors import (
     BadRequest,
     EngineCrashed,
@@ -112,16 +115,20 @@ async def start(
     """
     began = time.monotonic()
     task = task_of(model, settings, vault)
+    watch = Watch()
     child = await Child.start(
         command or command_of(settings),
-        machine.child_environment() | waiting_of(task),
-        first_line=msgspec.json.encode(task) + b"\n",
+        machine.child_environment(os.environ | waiting_of(task)),
         secret=task.key,
     )
     try:
+        threads = await watch.threads(choice_of(model, settings), child.pid)
+        task = with_threads(task, threads)
+        await child.tell(msgspec.json.encode(task) + b"\n")
         prepared, listening = await _hear(child, model, patience_s, progress)
-        engine = LlamaCppEngine(child, Wire(child, loopback.Address.parse(listening.address), task.key))
-        await engine.introduce(model, settings, task, prepared, began, vault)
+        wire = Wire(child, loopback.Address.parse(listening.address), task.key)
+        engine = LlamaCppEngine(child, wire)
+        await engine.introduce(model, settings, threads, prepared, began, vault)
     except BaseException:
         await child.aclose()
         raise
@@ -168,7 +175,7 @@ class LlamaCppEngine:
         self,
         model: ModelFile,
         settings: Settings,
-        task: Task,
+        threads: Threads,
         prepared: Prepared,
         began: float,
         vault: Vault | None = None,
@@ -191,14 +198,16 @@ class LlamaCppEngine:
             build=prepared.build,
             load_ms=(time.monotonic() - began) * 1000,
             pid=self._child.pid,
-            threads=task.threads,
-            prompt_threads=task.prompt_threads,
+            threads=threads.reply,
+            prompt_threads=threads.prompt,
+            threads_because=threads.because,
             notices=_notices(device),
             sees=known.modalities.vision,
             takes_tools=model.has_template and known.chat_template_caps.supports_tools,
             reasons=model.has_template and bool(_REASONING.search(known.chat_template)),
             tuned=settled(settings, model.tuned) != settled(settings),
             cuttable=not any(_UNCUTTABLE.search(line) for line in words),
+            choice=choice_of(model, settings),
         )
         self._pictures.marker = known.media_marker
         self._slots = SlotKeeper(

@@ -31,6 +31,15 @@ def command_of(settings: Settings) -> tuple[str, ...]:
     return (*NATIVE, str(path))
 
 
+def yields(settings: Settings) -> bool:
+    """Return whether its threads leave their cores to others when they wait: OpenMP's, as they are told to.
+
+    Those of a `llama-server` may be ggml's own, which look until they are ready. Elsewhere than on Linux the
+    library is built without OpenMP.
+    """
+    return not settings.llama_server and sys.platform == "linux"
+
+
 def build_today(settings: Settings) -> str:
     """Return what tells the engine of today from other builds, as its process tells it."""
     if not settings.llama_server:

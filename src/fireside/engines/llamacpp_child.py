@@ -81,16 +81,18 @@ def main() -> None:
     # What it writes holds what people said.
     os.umask(0o077)
     answers = claim_stdout()
-    line = sys.stdin.buffer.readline()
-    if not line:
-        os._exit(0)
-    task = msgspec.json.decode(line, type=Task)
 
     def answer(what: Answer) -> None:
         os.write(answers, msgspec.json.encode(what) + b"\n")
 
     try:
-        server = _serve(task, answer)
+        import xllamacpp
+
+        # Only now: the parent still looks at the machine while the library is loaded.
+        line = sys.stdin.buffer.readline()
+        if not line:
+            os._exit(0)
+        server = _serve(xllamacpp, msgspec.json.decode(line, type=Task), answer)
     except ImportError as error:
         answer(Refused("library", str(error)))
     except MemoryError as error:
@@ -111,9 +113,7 @@ def claim_stdout() -> int:
     return answers
 
 
-def _serve(task: Task, answer: Callable[[Answer], None]) -> Any:
-    import xllamacpp
-
+def _serve(xllamacpp: Any, task: Task, answer: Callable[[Answer], None]) -> Any:
     graphics = _graphics(xllamacpp)
     answer(Prepared(f"xllamacpp {xllamacpp.__version__}", graphics))
     return xllamacpp.Server(_parameters(xllamacpp, task, bool(graphics)))
@@ -167,6 +167,9 @@ def _parameters(xllamacpp: Any, task: Task, has_graphics: bool) -> Any:
         ]
         params.speculative.ngram_simple.size_n = MATCHED_TOKENS
         params.speculative.ngram_simple.size_m = task.drafted_tokens
+    # A word for nobody takes as long as one for somebody (docs/decisions/0023-threads.md). Graphics
+    # processors make their programs ready by it, which wasn't measured.
+    params.warmup = has_graphics
     # The level at which it says how many layers went to the graphics processor.
     params.verbosity = 4
     return params

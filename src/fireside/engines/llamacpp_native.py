@@ -92,7 +92,7 @@ def arguments(task: Task) -> list[str]:
     if task.projector:
         told["--mmproj"] = task.projector
     adapters = [word for path, scale in task.adapters for word in ("--lora-scaled", f"{path}:{scale}")]
-    plain = ["--no-kv-unified", "--no-cache-idle-slots", "--no-ui", "--jinja"]
+    plain = ["--no-kv-unified", "--no-cache-idle-slots", "--no-ui", "--jinja", "--no-warmup"]
     if task.pooling:
         plain.append("--embedding")
     return [*(str(word) for pair in told.items() for word in pair), *adapters, *plain]

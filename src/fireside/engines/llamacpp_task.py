@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import secrets
 
-from fireside.engines import machine
+import msgspec
+
+from fireside.engines.llamacpp_builds import yields
 from fireside.engines.llamacpp_child import CPU_BATCH, Task
 from fireside.engines.protocol import ModelFile, Vault
+from fireside.engines.threads import Choice, Threads, Wish
 from fireside.profiles import USUAL_SLOTS, drafted_tokens, settled
 from fireside.settings import Settings
 
@@ -14,8 +17,10 @@ PROMPT_CACHE_MIB = 512
 
 
 def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
-    """Return the task: as it was set, else as it was tuned, else as usual."""
-    cores = machine.usable_cores()
+    """Return the task: as it was set, else as it was tuned, else as usual.
+
+    Its threads are chosen when the engine's process has begun: see `with_threads`.
+    """
     tuned = settled(settings, model.tuned)
     slots = tuned.slots or USUAL_SLOTS
     speculates = tuned.speculation == "ngram" and not (model.pooling or model.weighs)
@@ -25,8 +30,8 @@ def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
         key=secrets.token_hex(32) + "-key",
         context_length=model.context_length,
         slots=slots,
-        threads=tuned.threads or max(1, cores - 1),
-        prompt_threads=tuned.prompt_threads or cores,
+        threads=tuned.threads or 1,
+        prompt_threads=tuned.prompt_threads or 1,
         prompt_cache_mib=0 if model.pooling else PROMPT_CACHE_MIB,
         pooling=model.pooling,
         adapters=tuple((str(one.path.absolute()), one.scale) for one in model.adapters),
@@ -38,6 +43,20 @@ def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
         waiting=tuned.waiting,
         drafted_tokens=drafted_tokens(tuned.batch or CPU_BATCH, slots) if speculates else 0,
     )
+
+
+def choice_of(model: ModelFile, settings: Settings) -> Choice:
+    """Return what threads are chosen by, besides the machine; those that are to stay awake don't yield."""
+    return Choice(
+        Wish(settings.threads, settings.prompt_threads),
+        Wish(model.tuned.threads, model.tuned.prompt_threads),
+        yields=yields(settings) and settled(settings, model.tuned).waiting != "active",
+    )
+
+
+def with_threads(task: Task, threads: Threads) -> Task:
+    """Return the task with the threads that were chosen."""
+    return msgspec.structs.replace(task, threads=threads.reply, prompt_threads=threads.prompt)
 
 
 def waiting_of(task: Task) -> dict[str, str]:

@@ -79,4 +79,5 @@ class Loaded:
             threads=info.threads,
             prompt_threads=info.prompt_threads,
             tuned=info.tuned,
+            threads_because=info.threads_because,
         )

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from fireside.cards import EngineStatus
-from fireside.engines.control_groups import memory_left, memory_limit
+from fireside.engines.control_groups import cpu_quota, memory_left, memory_limit
+from fireside.engines.cores import logical_cores
 
 FINDING = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "WINDIR", "TEMP", "TMP", "TMPDIR")
 LANGUAGE = ("LANG", "LANGUAGE", "TZ")
@@ -25,7 +26,12 @@ GRAPHICS = (
 )
 PASSED_ON = frozenset((*FINDING, *LANGUAGE, *GRAPHICS))
 LOW_PRIORITY = 10
+SUPPLY = ("type", "scope", "online", "status")
 PASSED_ON_PREFIXES = ("LC_", "OMP_", "GOMP_", "KMP_")
+WAITING = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
+SPINS = "1000"
+"""How often a thread of OpenMP looks whether the others are ready before it sleeps. Its default of 300,000
+takes longer than a program keeps a core that it took: all wait in vain (docs/decisions/0023-threads.md)."""
 
 
 def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -38,6 +44,8 @@ def child_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]
         for name, value in environ.items()
         if name.upper() in PASSED_ON or name.startswith(PASSED_ON_PREFIXES)
     }
+    if not passed.keys() & set(WAITING):
+        passed["GOMP_SPINCOUNT"] = SPINS
     modules = os.pathsep.join(str(Path(folder).absolute()) for folder in sys.path if folder)
     return passed | {"PYTHONPATH": modules, "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
@@ -51,25 +59,33 @@ def obtainable_bytes(loaded: Iterable[EngineStatus]) -> int | None:
 
 def usable_cores() -> int:
     """Return how many cores this process may really use: its affinity, and the container's quota."""
-    tells = hasattr(os, "sched_getaffinity")
-    cores = len(os.sched_getaffinity(0)) if tells else os.cpu_count() or 1
-    quota = _cpu_quota(Path("/sys/fs/cgroup"))
+    cores = len(logical_cores())
+    quota = cpu_quota()
     return max(1, min(cores, int(quota)) if quota else cores)
 
 
-def _cpu_quota(root: Path) -> float | None:
-    """Return the cores' worth of time that a control group grants (cgroup v2, then v1); None for no limit."""
+def on_battery(supplies: Path = Path("/sys/class/power_supply")) -> bool:
+    """Return whether the machine lives on its battery, as far as Linux tells.
+
+    A battery that discharges says so; of a mouse or a pen (`scope` is Device) that means nothing.
+    Format: the kernel's Documentation/ABI/testing/sysfs-class-power.
+    """
+    told = {folder.name: {name: _word(folder / name) for name in SUPPLY} for folder in _listed(supplies)}
+    own = [one for one in told.values() if one["scope"] != "Device"]
+    plugged_in = any(one["type"] in ("Mains", "USB") and one["online"] == "1" for one in own)
+    discharging = any(one["type"] == "Battery" and one["status"] == "Discharging" for one in own)
+    return discharging and not plugged_in
+
+
+def _listed(folder: Path) -> list[Path]:
+    return list(folder.iterdir()) if folder.is_dir() else []
+
+
+def _word(path: Path) -> str:
     try:
-        granted, period = (root / "cpu.max").read_text().split()
-    except (OSError, ValueError):
-        try:
-            granted = (root / "cpu" / "cpu.cfs_quota_us").read_text().strip()
-            period = (root / "cpu" / "cpu.cfs_period_us").read_text().strip()
-        except OSError:
-            return None
-    if not granted.isdigit() or not period.isdigit() or period == "0":
-        return None
-    return int(granted) / int(period)
+        return path.read_text().strip()
+    except OSError:
+        return ""
 
 
 def graphics_device() -> str | None:
@@ -90,6 +106,16 @@ def resident_bytes(pid: int) -> int | None:
     except (OSError, IndexError, ValueError):
         return None
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor_s(pid: int) -> float:
+    """Return the processor time that process `pid` has used; 0 where nobody tells, or it is gone."""
+    try:
+        # Behind the name, which may hold anything: proc_pid_stat(5), from its third field on.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return 0.0
 
 
 def total_bytes() -> int | None:

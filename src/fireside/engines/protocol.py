@@ -9,7 +9,8 @@ from typing import Literal, Protocol, cast
 import msgspec
 
 from fireside.aliases import Adapter
-from fireside.cards import EngineName, Pooling
+from fireside.cards import EngineName, Pooling, ThreadReason
+from fireside.engines.threads import Choice
 from fireside.messages import Message, Place, Sampling
 from fireside.pictures import Picture
 from fireside.profiles import PLAIN, Tuned
@@ -79,6 +80,9 @@ class EngineInfo(msgspec.Struct, frozen=True):
     """whether it was started as a profile says"""
     counts: Literal["exact", "estimated"] = "exact"
     """whether its tokens are counted by the model's own tokenizer"""
+    threads_because: tuple[ThreadReason, ...] = ()
+    choice: Choice | None = None
+    """what threads were chosen by; None where that isn't ours to choose"""
 
 
 class Reading(msgspec.Struct, frozen=True):

@@ -21,6 +21,7 @@ import msgspec
 
 from fireside.engines import loopback, machine
 from fireside.engines.child import Child
+from fireside.engines.conditions import Watch
 from fireside.engines.llamacpp_stream import Pieces
 from fireside.engines.llamacpp_wire import Wire
 from fireside.engines.protocol import (
@@ -32,6 +33,7 @@ from fireside.engines.protocol import (
     Origin,
     Vault,
 )
+from fireside.engines.threads import Choice, Wish
 from fireside.engines.transformers_refusals import MISSING, refusal
 from fireside.engines.transformers_relay import relayed
 from fireside.engines.transformers_task import Answer, Listening, Prepared, Refused, Task
@@ -110,19 +112,24 @@ async def _started(
     command: Sequence[str],
     patience_s: float,
 ) -> TransformersEngine:
-    task = Task(
-        path=str(model.path.absolute()),
-        key=secrets.token_hex(32),
-        context_length=model.context_length,
-        threads=settings.prompt_threads or settings.threads or machine.usable_cores(),
-        home=home,
-        weights=settings.transformers_weights,
-        code=dict(model.allowed_code),
-    )
-    child = await Child.start(
-        command, machine.child_environment(), first_line=msgspec.json.encode(task) + b"\n", secret=task.key
-    )
+    watch = Watch()
+    key = secrets.token_hex(32)
+    child = await Child.start(command, machine.child_environment(), secret=key)
     try:
+        wanted = settings.prompt_threads or settings.threads
+        choice = Choice(Wish(wanted, wanted), yields=sys.platform == "linux")
+        threads = await watch.threads(choice, child.pid)
+        task = Task(
+            path=str(model.path.absolute()),
+            key=key,
+            context_length=model.context_length,
+            # torch has one number for everything, and prompts gain more from many.
+            threads=threads.prompt,
+            home=home,
+            weights=settings.transformers_weights,
+            code=dict(model.allowed_code),
+        )
+        await child.tell(msgspec.json.encode(task) + b"\n")
         prepared, listening = await _hear(child, model, patience_s, progress)
     except BaseException:
         await child.aclose()
@@ -144,10 +151,11 @@ async def _started(
         notices=_notices(listening),
         reasons=model.has_template and listening.reasons,
         cuttable=listening.cuttable,
+        threads=threads.prompt,
+        prompt_threads=threads.prompt,
+        threads_because=threads.because,
     )
-    return TransformersEngine(
-        child, Wire(child, loopback.Address.parse(listening.address), task.key), info, home
-    )
+    return TransformersEngine(child, Wire(child, loopback.Address.parse(listening.address), key), info, home)
 
 
 async def _hear(

@@ -16,6 +16,7 @@ import msgspec
 
 from fireside.builds import Compared
 from fireside.engines import llamacpp
+from fireside.engines.conditions import at_rest
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.errors import EngineError
 from fireside.likelihood import change, likelihood_of
@@ -31,7 +32,7 @@ Judged = Callable[[int, int], None]
 
 async def compare(model: ModelFile, settings: Settings, server: Path, judged: Judged) -> Compared:
     """Return how the built `server` does beside the prebuilt engine, in turns, with `model`."""
-    alone = msgspec.structs.replace(settings, slots=1, llama_server=None)
+    alone = msgspec.structs.replace(at_rest(settings), slots=1, llama_server=None)
     small = msgspec.structs.replace(model, context_length=min(model.context_length, CONTEXT_LENGTH))
     async with AsyncExitStack() as opened:
         engines: list[Engine] = []

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
+from email.utils import formatdate
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -43,7 +45,7 @@ def no_core_dumps() -> None:
 
 
 class GuardedProtocol(H11Protocol):
-    """Uvicorn's HTTP/1.1, with a limit on open connections and on silence.
+    """Uvicorn's HTTP/1.1, with a limit on open connections and on silence, and the date by its own clock.
 
     Uvicorn keeps the last request of every connection that stays open, and in a ring of references, so that
     only the garbage collector ends it: both are undone here, or a thousand visitors leave 36 MB behind.
@@ -60,6 +62,11 @@ class GuardedProtocol(H11Protocol):
             transport.close()
             return
         self._silence = self.loop.call_later(self.head_s, self._close_if_silent)
+
+    def data_received(self, data: bytes) -> None:
+        date = (b"date", formatdate(time.time(), usegmt=True).encode())
+        self.server_state.default_headers = [date, *self.config.encoded_headers]
+        super().data_received(data)
 
     def on_response_complete(self) -> None:
         self._hear()

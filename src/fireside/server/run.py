@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import secrets
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import uvicorn
-from starlette.types import ASGIApp
 
 from fireside import __version__
 from fireside.app import App
 from fireside.cards import NewKey, Pairing
+from fireside.engines.refit import Refit
+from fireside.errors import FiresideError
 from fireside.runtime import Runtime, acquire, publish, withdraw
 from fireside.server import logs, offline
-from fireside.server.api import build, door_of
-from fireside.server.callers import Door
 from fireside.server.connections import BACKLOG, GuardedProtocol, no_core_dumps, raise_file_limit
 from fireside.server.keys import LAN_KEY
 from fireside.server.listening import Certificate, Listening, listening, refuse_without_key
-from fireside.server.perimeter import Activity
 from fireside.settings import Home, Settings
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from fireside.server.callers import Door
+    from fireside.server.perimeter import Activity
 
 log = logging.getLogger(__name__)
 TEMPORARY_IDLE_S = 12 * 3600.0
@@ -42,6 +48,7 @@ def serve(
     started_by: str = "serve",
     *,
     makes_key: bool = False,
+    load: str | None = None,
     told: Told = lambda runtime, made, pairing: None,
 ) -> None:
     """Serve until stopped. AlreadyRunning, AddressInUse, AddressRefused or ConfigError when that can't be.
@@ -49,7 +56,7 @@ def serve(
     Beyond this machine it serves only where there is a key, or `makes_key` allows to make the first one.
 
     One that a command started (`started_by="command"`) leaves after `settings.server_idle_s` without
-    anybody.
+    anybody. The model that `load` names, "" being the default one, is loaded while it starts.
     """
     no_core_dumps()
     GuardedProtocol.most_open = raise_file_limit()
@@ -64,7 +71,12 @@ def serve(
             made = offline.first_key(settings, home) if lacks_key else None
             asyncio.run(
                 _serve(
-                    settings, home, started_by, places, lambda runtime, pairing: told(runtime, made, pairing)
+                    settings,
+                    home,
+                    started_by,
+                    places,
+                    lambda runtime, pairing: told(runtime, made, pairing),
+                    load=load,
                 )
             )
     finally:
@@ -73,15 +85,25 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn's server, which tells when it is up and drains before it ends."""
+    """Uvicorn's server, which tells when it is up, drains before it ends, and sleeps while nobody asks."""
 
     def __init__(self, config: uvicorn.Config, up: Callable[[], None]) -> None:
         super().__init__(config)
         self._up = up
+        self._leaving = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         self._up()
+
+    async def main_loop(self) -> None:
+        """Wait for the end. Uvicorn looks ten times a second whether it has come, and once what time it is:
+        that keeps a processor awake, and `GuardedProtocol` knows the time when somebody asks."""
+        await self._leaving.wait()
+
+    def leave(self) -> None:
+        self.should_exit = True
+        self._leaving.set()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -116,7 +138,7 @@ class _End:
 
     def _leave(self) -> None:
         for server in self.servers:
-            server.should_exit = True
+            server.leave()
 
     def on_signals(self) -> None:
         """End on SIGTERM and SIGINT. Windows has no handlers inside the loop."""
@@ -134,6 +156,8 @@ async def _serve(
     started_by: str,
     places: Listening,
     told: Callable[[Runtime, Pairing | None], None],
+    *,
+    load: str | None,
 ) -> None:
     runtime = Runtime(
         pid=os.getpid(),
@@ -144,6 +168,12 @@ async def _serve(
         open_at=places.open_at,
     )
     app = await asyncio.to_thread(App.open, settings, home)
+    loading = [] if load is None else [asyncio.create_task(_load(app, load))]
+    # Importing what HTTP needs takes about as long as a small model's load, which goes on meanwhile.
+    await asyncio.to_thread(importlib.import_module, "fireside.server.api")
+    from fireside.server.api import build, door_of
+    from fireside.server.perimeter import Activity
+
     activity = Activity()
     end = _End(app, activity, settings.drain_s)
     door = door_of(app, runtime, activity)
@@ -159,15 +189,30 @@ async def _serve(
 
     end.servers = [_Server(_configured(interface, one.certificate), up) for one in places.listeners]
     end.on_signals()
-    leaving = asyncio.create_task(_leave_when_idle(settings, app, activity, end, started_by))
+    meanwhile = [
+        asyncio.create_task(_leave_when_idle(settings, app, activity, end, started_by)),
+        asyncio.create_task(Refit(app.engines, settings.model_idle_s).run()),
+        *loading,
+    ]
     try:
         sockets = (one.socket for one in places.listeners)
         await asyncio.gather(
             *(server.serve(sockets=[one]) for server, one in zip(end.servers, sockets, strict=True))
         )
     finally:
-        leaving.cancel()
+        for task in meanwhile:
+            task.cancel()
         await app.aclose()
+
+
+async def _load(app: App, reference: str) -> None:
+    """Load a model, if it is here: somebody is going to ask it, and hears then what goes wrong."""
+    with contextlib.suppress(FiresideError):
+        wanted = reference or app.resolve().model or ""
+        file = await asyncio.to_thread(app.files.at_hand, wanted)
+        if file is not None:
+            async with app.engines.lease(file):
+                pass
 
 
 def _first_pairing(door: Door, runtime: Runtime) -> Pairing | None:

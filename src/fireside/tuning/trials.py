@@ -15,8 +15,10 @@ from random import Random
 
 import msgspec
 
+from fireside.engines.conditions import at_rest
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.engines.registry import StartEngine
+from fireside.engines.threads import Wish
 from fireside.errors import EngineError
 from fireside.profiles import Kind, Tuned
 from fireside.settings import Settings
@@ -142,11 +144,12 @@ async def begin(
     *,
     slots: int | None = None,
 ) -> Trial:
-    """Start `model` as `tuned` says, and let it warm up."""
+    """Start `model` as `tuned` says, whatever else goes on at the moment, and let it warm up."""
     wanted = msgspec.structs.replace(tuned, slots=slots or SLOTS)
     context = min(model.context_length, CONTEXT_LENGTH)
     small = msgspec.structs.replace(model, context_length=context, tuned=wanted)
-    engine = await start(small, settings, None)
+    threads = Wish(wanted.threads, wanted.prompt_threads)
+    engine = await start(small, at_rest(settings, threads), None)
     try:
         vocabulary = await engine.tokenize(story(Random(0)), special=False)  # noqa: S311 - just words
         trial = Trial(engine, chance, vocabulary, read_tokens or LEAST_READ)

@@ -42,7 +42,11 @@ async def _chat(options: ChatOptions) -> int:
     async with AsyncExitStack() as stack:
         waiting = stack.enter_context(Waiting(screen))
         client = await stack.enter_async_context(
-            connected(home, on_start=lambda: waiting.tell(_("starting the server")))
+            connected(
+                home,
+                on_start=lambda: waiting.tell(_("starting the server")),
+                asks=options.asks,
+            )
         )
         waiting.clear()
         completer = CommandCompleter()

@@ -13,6 +13,7 @@ from fireside.cli.languages.zh_memory import TEXTS as MEMORY
 from fireside.cli.languages.zh_models import TEXTS as MODELS
 from fireside.cli.languages.zh_remote import TEXTS as REMOTE
 from fireside.cli.languages.zh_search import TEXTS as SEARCH
+from fireside.cli.languages.zh_threads import TEXTS as THREADS
 from fireside.cli.languages.zh_trust import TEXTS as TRUST
 from fireside.cli.languages.zh_tune import TEXTS as TUNE
 from fireside.cli.languages.zh_warmth import TEXTS as WARMTH
@@ -260,6 +261,7 @@ TEXTS = (
     | MODELS
     | REMOTE
     | SEARCH
+    | THREADS
     | TRUST
     | TUNE
     | WARMTH
