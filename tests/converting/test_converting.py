@@ -22,9 +22,15 @@ from fireside.conversions import Plan
 from fireside.converting.child import Task
 from fireside.converting.conversions import Conversions
 from fireside.converting.quantiser import quantise
+from fireside.engines.protocol import ModelFile
+from fireside.engines.registry import starter
 from fireside.errors import BadRequest, Conflict, EngineError, ModelDamaged, ModelNotFound, StoreFull
+from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.profiles import Tuned
+from fireside.settings import Settings
 from made_folder import write_folder
+from scripted import ScriptedStart
 
 NAME = "converted:small"
 F16 = 1
@@ -260,10 +266,6 @@ async def test_a_name_is_not_taken_from_another_model(conversions: Conversions, 
 
 
 async def test_an_alias_stands_for_its_model(tmp_path: Path, home: Path) -> None:
-    from fireside.engines.registry import starter
-    from fireside.model_files import ModelFiles
-    from fireside.settings import Settings
-
     library = Library(home, os.environ, aliases=tmp_path / "aliases")
     conversions = Conversions(home, library, ModelFiles(library, Settings()), starter(), Settings)
     source = write_model(tmp_path / "x.gguf", halves())
@@ -289,6 +291,25 @@ async def test_what_was_made_is_measured_and_the_measurement_stays(
     again = library.card(reference).conversion
     assert again is not None
     assert again.measured == found
+
+
+async def test_a_profile_of_one_of_them_is_no_part_of_the_comparison(
+    home: Path, library: Library, tmp_path: Path
+) -> None:
+    source = write_model(tmp_path / "x.gguf", halves())
+    start = ScriptedStart(failures=[None, EngineError("both were started", hint="that is enough")])
+
+    def tuned(model: ModelFile) -> Tuned:
+        is_original = model.path == source
+        return Tuned(cache_type="q8_0", speculation="ngram") if is_original else Tuned()
+
+    files = ModelFiles(library, Settings(), tuned)
+    conversions = Conversions(home, library, files, start, Settings)
+    reference = await conversions.convert(str(source), "Q8_0", None, nothing)
+    with pytest.raises(EngineError, match="both were started"):
+        await conversions.measure(reference, nothing)
+    assert [model.tuned for model in start.loads] == [Tuned(), Tuned()]
+    assert all(model.weighs for model in start.loads)
 
 
 async def test_only_what_was_converted_is_measured(conversions: Conversions, smollm2: Path) -> None:

@@ -32,7 +32,7 @@ Told = Callable[[float], None]
 async def measure(
     before: ModelFile, after: ModelFile, start: StartEngine, settings: Settings, told: Told
 ) -> Measured:
-    """Return how `after` does beside `before`; both are loaded at the same time.
+    """Return how `after` does beside `before`, both run the same way; both are loaded at the same time.
 
     NotEnoughMemory where there is no room for that; otherwise what engines raise.
     """
@@ -41,10 +41,7 @@ async def measure(
     async with AsyncExitStack() as opened:
         engines: list[Engine] = []
         for model in (before, after):
-            small = min(model.context_length, CONTEXT_LENGTH)
-            # What was found best for one of them alone would make them unequal.
-            plain = msgspec.structs.replace(model, context_length=small, tuned=PLAIN)
-            engines.append(await start(plain, alone, None))
+            engines.append(await start(_plain(model), alone, None))
             opened.push_async_callback(engines[-1].aclose)
         known = []
         for place, engine in enumerate(engines):
@@ -67,6 +64,12 @@ async def measure(
         writing=round(statistics.median(first.writing / second.writing for first, second in turns), 3),
         build=engines[1].info.build,
     )
+
+
+def _plain(model: ModelFile) -> ModelFile:
+    """Return the model as it is started here: a profile is one model's, and drafts have no probabilities."""
+    context = min(model.context_length, CONTEXT_LENGTH)
+    return msgspec.structs.replace(model, context_length=context, tuned=PLAIN, weighs=True)
 
 
 def _share_of(told: Told, begun: float, share: float) -> Callable[[int, int], None]:

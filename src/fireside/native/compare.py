@@ -33,7 +33,9 @@ Judged = Callable[[int, int], None]
 async def compare(model: ModelFile, settings: Settings, server: Path, judged: Judged) -> Compared:
     """Return how the built `server` does beside the prebuilt engine, in turns, with `model`."""
     alone = msgspec.structs.replace(at_rest(settings), slots=1, llama_server=None)
-    small = msgspec.structs.replace(model, context_length=min(model.context_length, CONTEXT_LENGTH))
+    context = min(model.context_length, CONTEXT_LENGTH)
+    # Of what is drafted no engine tells how probable it was.
+    small = msgspec.structs.replace(model, context_length=context, weighs=True)
     async with AsyncExitStack() as opened:
         engines: list[Engine] = []
         for chosen in (alone, msgspec.structs.replace(alone, llama_server=str(server))):

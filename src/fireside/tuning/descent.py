@@ -107,8 +107,9 @@ class Descent:
         loss: float | None = None
         try:
             async with AsyncExitStack() as stack:
-                present = await self._begin(stack, self._best, together=together)
-                other = await self._begin(stack, way, together=together)
+                weighs = dimension.costs_quality
+                present = await self._begin(stack, self._best, together=together, weighs=weighs)
+                other = await self._begin(stack, way, together=together, weighs=weighs)
                 found = await turns(present, other, dimension.kinds, ROUNDS)
                 taken = is_better(found, self._least_gain(dimension))
                 if taken and dimension.costs_quality:
@@ -137,10 +138,13 @@ class Descent:
         speeds = tuple(Speed(kind, round(was, 1), round(now, 1)) for kind, (was, now) in usual.items())
         return Found(self._best, speeds, tuple(self._tried))
 
-    async def _begin(self, stack: AsyncExitStack, way: Tuned, *, together: bool = False) -> Trial:
+    async def _begin(
+        self, stack: AsyncExitStack, way: Tuned, *, together: bool = False, weighs: bool = False
+    ) -> Trial:
+        model = msgspec.structs.replace(self._model, weighs=weighs)
         slots = max(LEAST_SLOTS, way.slots or USUAL_SLOTS) if together else LEAST_SLOTS
         trial = await begin(
-            self._start, self._model, self._settings, way, self._chance, self._read_tokens, slots=slots
+            self._start, model, self._settings, way, self._chance, self._read_tokens, slots=slots
         )
         stack.push_async_callback(trial.aclose)
         return trial
