@@ -27,7 +27,7 @@ def fireside(cli_home: Home) -> Fireside:
 
     def run(*arguments: object, given: str = "", code: int = 0) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "fireside", *map(str, arguments)]
-        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=120, check=False)
+        done = subprocess.run(command, input=given, capture_output=True, text=True, timeout=300, check=False)
         assert done.returncode == code, done.stderr
         return done
 
