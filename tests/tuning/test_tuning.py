@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -16,6 +15,7 @@ import pytest
 from fireside.profiles import Tuned
 from fireside.settings import Home
 from fireside.tuning.texts import story
+from serving import gone, wait_for
 from starting import moved_home
 
 Fireside = Callable[..., subprocess.CompletedProcess[str]]
@@ -78,18 +78,21 @@ def test_what_is_set_stays_and_the_rest_is_tried(home: Home, monkeypatch: pytest
 
 
 def test_ctrl_c_leaves_everything_as_it_was(home: Home) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fireside", "tune", "--no-build"],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    time.sleep(4)
+    command = [sys.executable, "-m", "fireside", "tune", "--no-build"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    (tuning,) = wait_for(lambda: children(process.pid), "the measuring has begun")
+    (engine, *_) = wait_for(lambda: children(tuning), "an engine is there")
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
-    process.communicate()
+    assert process.wait(60) == 130
+    wait_for(lambda: gone(tuning) and gone(engine), "nothing is left of it")
     assert profiles(home) == []
-    left = subprocess.run(["ps", "-wweo", "args="], capture_output=True, check=True, text=True).stdout
-    assert "-m fireside.tuning" not in left
+
+
+def children(pid: int) -> list[int]:
+    told = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False, text=True
+    )
+    return [int(line) for line in told.stdout.split()]
 
 
 def test_a_model_that_is_elsewhere_or_not_here_is_refused_with_a_hint(home: Home) -> None:
