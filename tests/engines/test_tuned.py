@@ -18,10 +18,10 @@ from fireside.engines.llamacpp_native import arguments
 from fireside.engines.llamacpp_task import task_of
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile, Piece
 from fireside.engines.registry import starter
-from fireside.engines.tuned import Profiles, TunedFirst, conditions
+from fireside.engines.tuned import OTHERS, Profiles, TunedFirst, conditions
 from fireside.errors import EngineCrashed, ModelDamaged
 from fireside.messages import Sampling
-from fireside.profiles import Profile, Tuned, Unused, settled, slots_of
+from fireside.profiles import Conditions, Profile, Tuned, Unused, settled, slots_of
 from fireside.settings import Settings
 
 GREEDY = Sampling(temperature=0.0)
@@ -89,7 +89,8 @@ def test_a_profile_that_was_measured_otherwise_is_not_used_and_says_so(
     kept(profiles, model, **change)
     found = profiles.look(model)
     assert isinstance(found, Unused)
-    assert f"another {next(iter(change))}" in str(found.reason)
+    assert OTHERS[next(iter(change))] in str(found.reason)
+    assert found.outdated
     assert profiles.tuned(model) == Tuned()
 
 
@@ -197,6 +198,10 @@ async def test_a_damaged_model_is_not_its_profiles_fault(
     with pytest.raises(ModelDamaged):
         await TunedFirst(starter(), profiles)(msgspec.structs.replace(tuned, path=cut), bare, None)
     assert isinstance(profiles.look(tuned), Profile)
+
+
+def test_every_condition_has_its_words() -> None:
+    assert tuple(OTHERS) == Conditions.__struct_fields__
 
 
 def test_profiles_are_removed_all_or_one(profiles: Profiles, model: ModelFile) -> None:

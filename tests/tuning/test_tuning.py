@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
@@ -16,6 +15,7 @@ import pytest
 from fireside.profiles import Tuned
 from fireside.settings import Home
 from fireside.tuning.texts import story
+from serving import gone, wait_for
 from starting import moved_home
 
 Fireside = Callable[..., subprocess.CompletedProcess[str]]
@@ -24,13 +24,18 @@ QUICKLY = ("--no-build", "--seconds", "5")
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory, smollm2: Path) -> Iterator[Home]:
-    with moved_home(tmp_path_factory.mktemp("home"), smollm2) as moved:
+    with (
+        moved_home(tmp_path_factory.mktemp("home"), smollm2) as moved,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name in ("FIRESIDE_THREADS", "FIRESIDE_PROMPT_THREADS"):
+            patch.setenv(name, "1")
         yield moved
 
 
 def run(*arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "fireside", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == code, done.stderr
     return done
 
@@ -44,6 +49,7 @@ def test_a_dry_run_measures_and_leaves_nothing(home: Home) -> None:
     assert told["built"] is None
     found = told["profile"]
     assert found["speeds"]
+    assert found["trials"]
     assert all(speed["before"] > 0 and speed["after"] > 0 for speed in found["speeds"])
     assert found["measured_with"]["engine"].startswith("xllamacpp")
     assert profiles(home) == []
@@ -62,28 +68,31 @@ def test_what_was_found_is_kept_and_reset_deletes_it(home: Home) -> None:
 
 
 def test_what_is_set_stays_and_the_rest_is_tried(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    own = {"threads": "1", "prompt_threads": "1", "waiting": "passive", "flash_attention": "false"}
+    own = {"threads": "1", "waiting": "passive", "flash_attention": "false"}
     for name, value in (own | {"cache_type": "f16", "speculation": "off", "slots": "2"}).items():
         monkeypatch.setenv(f"FIRESIDE_{name.upper()}", value)
     found = json.loads(run("tune", "--no-build", "--seconds", "60", "--dry-run", "--json").stdout)["profile"]
-    assert {trial["name"] for trial in found["trials"]} <= {"batch"}
+    assert {trial["name"] for trial in found["trials"]} == {"batch"}
     assert all(trial["gain"] > 0 for trial in found["trials"])
     assert {name: str(found["tuned"][name]).lower() for name in own} == own
 
 
 def test_ctrl_c_leaves_everything_as_it_was(home: Home) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fireside", "tune", "--no-build"],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    time.sleep(4)
+    command = [sys.executable, "-m", "fireside", "tune", "--no-build"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    (tuning,) = wait_for(lambda: children(process.pid), "the measuring has begun")
+    (engine, *_) = wait_for(lambda: children(tuning), "an engine is there")
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) == 130
-    process.communicate()
+    assert process.wait(60) == 130
+    wait_for(lambda: gone(tuning) and gone(engine), "nothing is left of it")
     assert profiles(home) == []
-    left = subprocess.run(["ps", "-wweo", "args="], capture_output=True, check=True, text=True).stdout
-    assert "-m fireside.tuning" not in left
+
+
+def children(pid: int) -> list[int]:
+    told = subprocess.run(
+        ["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, check=False, text=True
+    )
+    return [int(line) for line in told.stdout.split()]
 
 
 def test_a_model_that_is_elsewhere_or_not_here_is_refused_with_a_hint(home: Home) -> None:

@@ -29,6 +29,14 @@ from fireside.written import write_whole
 
 FORMULA = 1
 """raised when what is measured, or what follows from it, means something else"""
+OTHERS = {
+    "engine": "another engine",
+    "model": "another file of the model",
+    "processor": "another processor",
+    "cores": "another number of cores",
+    "formula": "another version of Fireside",
+}
+"""what is said where one of the conditions has changed"""
 log = logging.getLogger(__name__)
 _processor = functools.cache(processor.identity)
 
@@ -65,10 +73,9 @@ class Profiles:
         if profile.failed:
             return Unused(model.reference, profile.failed)
         now = conditions(model, settings or self._today())
-        for field in msgspec.structs.fields(Conditions):
-            if getattr(profile.measured_with, field.name) != getattr(now, field.name):
-                reason = f"it was measured with another {field.name}"
-                return Unused(model.reference, reason, outdated=True)
+        for name, words in OTHERS.items():
+            if getattr(profile.measured_with, name) != getattr(now, name):
+                return Unused(model.reference, f"it was measured with {words}", outdated=True)
         return profile
 
     def tuned(self, model: ModelFile, settings: Settings | None = None) -> Tuned:

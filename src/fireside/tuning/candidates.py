@@ -58,6 +58,11 @@ def _slots(facts: Facts, best: Tuned) -> Iterator[object]:
     yield from (slots for slots in SLOTS if slots > (best.slots or USUAL_SLOTS))
 
 
+def _waiting(facts: Facts, best: Tuned) -> Iterator[object]:
+    if (best.threads, best.prompt_threads) != (1, 1):  # one alone never waits for another
+        yield from ("passive", "active")
+
+
 def _one(*values: object) -> Callable[[Facts, Tuned], Iterator[object]]:
     return lambda facts, best: iter(values)
 
@@ -65,7 +70,7 @@ def _one(*values: object) -> Callable[[Facts, Tuned], Iterator[object]]:
 DIMENSIONS = (
     Dimension("prompt_threads", ("reading",), _prompt_threads),
     Dimension("threads", ("writing", "later"), _threads),
-    Dimension("waiting", SINGLE, _one("passive", "active")),
+    Dimension("waiting", SINGLE, _waiting),
     Dimension("batch", ("reading",), _batches),
     Dimension("flash_attention", LOOKING_BACK, _one(True)),
     Dimension("cache_type", LOOKING_BACK, _one("q8_0"), on_graphics=True, costs_quality=True),

@@ -71,13 +71,13 @@ class Descent:
         self._took_s: list[float] = []
 
     async def go(self) -> Found:
-        """Try all there is time for, then compare what came of it with the usual way."""
+        """Try all there is time for, one way at least; then compare what came of it with the usual way."""
         facts = await self._look()
         ways = tried(facts, self._set)
         for number, dimension in enumerate(ways):
             for way in others(dimension, facts, self._best):
                 self._say(dimension.name, number, len(ways) + 1)
-                if self._left_s() < COMPARED_AS * max(self._took_s):
+                if self._tried and self._left_s() < COMPARED_AS * max(self._took_s):
                     break
                 began = time.monotonic()
                 await self._try(dimension, way)
