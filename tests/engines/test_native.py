@@ -111,14 +111,14 @@ async def test_its_process_is_the_server_itself_and_its_key_is_on_no_command_lin
     assert resident > 100_000_000  # the model is in it: what it takes is really counted
 
 
-async def test_it_is_killed_with_its_name_told_and_leaves_nobody_behind(native: Engine) -> None:
+async def test_it_is_killed_with_its_name_told_and_leaves_nobody_behind(native: Engine, server: Path) -> None:
     assert isinstance(native, LlamaCppEngine)
     with pytest.raises(EngineCrashed, match="SIGKILL"):
         await kill_at_first(native, signal.SIGKILL)
     assert native.crashed
     await native.aclose()
     left = subprocess.run(["ps", "-wweo", "args="], capture_output=True, check=True, text=True).stdout
-    assert "fireside.engines.llamacpp_native" not in left
+    assert str(server) not in left
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="pidfd is Linux's")

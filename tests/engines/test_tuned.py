@@ -19,10 +19,11 @@ from fireside.engines.llamacpp_task import task_of
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile, Piece
 from fireside.engines.registry import starter
 from fireside.engines.tuned import OTHERS, Profiles, TunedFirst, conditions
-from fireside.errors import EngineCrashed, ModelDamaged
+from fireside.errors import EngineCrashed, EngineOutOfMemory, ModelDamaged
 from fireside.messages import Sampling
 from fireside.profiles import Conditions, Profile, Tuned, Unused, settled, slots_of
 from fireside.settings import Settings
+from scripted import ScriptedStart
 
 GREEDY = Sampling(temperature=0.0)
 FASTER = Tuned(threads=1, batch=64, waiting="passive", slots=3)
@@ -186,6 +187,17 @@ async def test_a_profile_with_which_nothing_starts_is_withdrawn_at_once(
     engine = await TunedFirst(refusing, profiles)(tuned, bare, None)
     assert not engine.info.tuned
     assert "can't be loaded so" in str(profiles.look(tuned))
+    await engine.aclose()
+
+
+async def test_where_the_profile_takes_more_memory_than_there_is_it_runs_as_usual_this_time(
+    profiles: Profiles, tuned: ModelFile, bare: Settings
+) -> None:
+    kept(profiles, tuned)
+    start = ScriptedStart(failures=[EngineOutOfMemory("there is no room", hint="close other programs")])
+    engine = await TunedFirst(start, profiles)(tuned, bare, None)
+    assert [model.tuned for model in start.loads] == [FASTER, Tuned()]
+    assert isinstance(profiles.look(tuned), Profile)
     await engine.aclose()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,8 +13,11 @@ from random import Random
 
 import pytest
 
-from fireside.profiles import Tuned
-from fireside.settings import Home
+from fireside.engines.tuned import Profiles
+from fireside.model_files import ModelFiles
+from fireside.models.library import Library
+from fireside.profiles import Conditions, Profile, Tuned
+from fireside.settings import Home, Settings
 from fireside.tuning.texts import story
 from serving import gone, wait_for
 from starting import moved_home
@@ -75,6 +79,25 @@ def test_what_is_set_stays_and_the_rest_is_tried(home: Home, monkeypatch: pytest
     assert {trial["name"] for trial in found["trials"]} == {"batch"}
     assert all(trial["gain"] > 0 for trial in found["trials"])
     assert {name: str(found["tuned"][name]).lower() for name in own} == own
+
+
+def test_reset_of_one_model_leaves_what_was_found_for_others(home: Home, smollm2: Path) -> None:
+    model = ModelFiles(Library(home.models, os.environ), Settings()).at_hand(str(smollm2))
+    assert model
+    for identity in (model.identity, "sha256:another"):
+        measured_with = Conditions("an engine", identity, "a processor", 1, 1)
+        Profiles(home.profiles, Settings).write(Profile("a model", measured_with, Tuned(threads=1)))
+    assert "runs as usual" in run("tune", "--reset", smollm2).stdout
+    (left,) = profiles(home)
+    assert json.loads(left.read_text())["measured_with"]["model"] == "sha256:another"
+    assert "nothing to delete" in run("tune", "--reset", smollm2).stdout
+    run("tune", "--reset")
+    assert profiles(home) == []
+
+
+def test_a_dry_run_builds_nothing(home: Home) -> None:
+    assert "--build" in run("tune", "--dry-run", "--build", code=2).stderr
+    assert not home.engines.exists()
 
 
 def test_ctrl_c_leaves_everything_as_it_was(home: Home) -> None:

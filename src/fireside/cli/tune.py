@@ -42,8 +42,10 @@ def tune(
     from fireside.cli.tuning_told import tell_profile, tuned
     from fireside.profiles import Wish
 
+    if dry_run and builds:
+        raise click.UsageError(_("--dry-run writes nothing, and so builds nothing: leave out --build"))
     if reset:
-        _reset()
+        _reset(model)
         return
     built = _built(builds, dry_run=dry_run, yes=yes)
     if built and not json:
@@ -57,11 +59,19 @@ def tune(
         tell_profile(profile, dry_run=dry_run)
 
 
-def _reset() -> None:
+def _reset(model: str | None) -> None:
+    """Forget how one model runs best; without one, that of all models and the engine that was built."""
     from fireside.cli.output import say
     from fireside.client import building, tuning
 
-    engine, profiles = wait_for(building.reset()), wait_for(tuning.reset())
+    profiles = wait_for(tuning.reset(model))
+    if model:
+        if profiles:
+            say(_("{model} runs as usual from its next load on", model=model))
+        else:
+            say(_("there was nothing to delete"))
+        return
+    engine = wait_for(building.reset())
     if engine or profiles:
         say(_("the prebuilt engine is used as usual from the next load of a model on"))
     else:
@@ -73,7 +83,7 @@ def _built(builds: bool | None, *, dry_run: bool, yes: bool) -> Built | None:
     from fireside.cli.output import note
     from fireside.client.building import built_engine
 
-    if builds is False or (dry_run and not builds):
+    if builds is False or dry_run:
         return None
     if builds is None:
         if wait_for(built_engine()) is not None:

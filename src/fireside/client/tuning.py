@@ -18,16 +18,9 @@ def tune(wish: Wish) -> AsyncGenerator[Trying | Profile | Unused, None]:
     return watched(MODULE, "tune", _words(wish), says=_told)
 
 
-async def profile(wish: Wish) -> Profile | Unused | None:
-    """Return the profile that is used for a model, or why none is."""
-    async for said in watched(MODULE, "show", _words(wish), says=_told):
-        return None if isinstance(said, Trying) else said
-    return None
-
-
-async def reset() -> int:
-    """Delete all profiles; return how many there were."""
-    async for said in watched(MODULE, "reset", says=_told):
+async def reset(model: str | None = None) -> int:
+    """Delete the profile of one model, or all; return how many there were."""
+    async for said in watched(MODULE, "reset", _words(Wish(model)), says=_told):
         return said.removed if isinstance(said, Unused) else 0
     return 0
 

@@ -135,12 +135,12 @@ class TunedFirst:
             return await self._start(plain, settings, progress)
         try:
             engine = await self._start(model, settings, progress)
-        except EngineOutOfMemory:
-            raise
         except (EngineCrashed, EngineUnavailable, ModelDamaged) as error:
             # What can't be loaded as usual either is not the profile's fault.
             engine = await self._start(plain, settings, progress)
-            self._profiles.withdraw(model, error.message)
+            # Nor is it that others hold the memory just now which more slots or larger batches take.
+            if not isinstance(error, EngineOutOfMemory):
+                self._profiles.withdraw(model, error.message)
             return engine
         self._running[key_of(model)] = engine
         return engine

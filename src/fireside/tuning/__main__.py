@@ -1,4 +1,4 @@
-"""`python -m fireside.tuning tune|show|reset …`: each step and the end as a line of JSON."""
+"""`python -m fireside.tuning tune|reset WISH`: each step and the end as a line of JSON."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fireside.errors import FiresideError
 from fireside.events import Failed
 from fireside.profiles import Told, Unused, Wish
 from fireside.settings import Home, find_home, load_settings
-from fireside.tuning.tune import profile_of, remove_profiles, tune
+from fireside.tuning.tune import remove_profiles, tune
 
 
 def main() -> int:
@@ -28,13 +28,10 @@ def main() -> int:
 
 
 def _asked(what: str, home: Home) -> Told:
-    if what == "reset":
-        return Unused("", removed=remove_profiles(home))
-    settings = load_settings(home)
     wish = msgspec.json.decode(sys.argv[2], type=Wish)
-    if what == "show":
-        return profile_of(home, settings, wish)
-    return asyncio.run(tune(home, settings, wish, _print))
+    if what == "reset":
+        return Unused(wish.model or "", removed=remove_profiles(home, wish.model))
+    return asyncio.run(tune(home, load_settings(home), wish, _print))
 
 
 def _print(what: Told) -> None:

@@ -17,8 +17,8 @@ from fireside.errors import BadRequest, EngineError, ModelNotFound, NotEnoughMem
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
 from fireside.models.references import place_of
-from fireside.profiles import USUAL_SLOTS, Profile, Unused, Wish
-from fireside.settings import Home, Settings
+from fireside.profiles import USUAL_SLOTS, Profile, Wish
+from fireside.settings import Home, Settings, load_settings
 from fireside.tuning.descent import Descent, Tell
 from fireside.tuning.trials import CONTEXT_LENGTH, SLOTS
 
@@ -63,14 +63,10 @@ async def tune(home: Home, settings: Settings, wish: Wish, tell: Tell) -> Profil
     return profile
 
 
-def profile_of(home: Home, settings: Settings, wish: Wish) -> Profile | Unused:
-    """Return the profile that the model has, or why none is used."""
-    return profiles_of(settings, home).look(_model(home, settings, wish.model))
-
-
-def remove_profiles(home: Home) -> int:
-    """Delete all profiles; return how many there were."""
-    return profiles_of(Settings(), home).remove()
+def remove_profiles(home: Home, reference: str | None = None) -> int:
+    """Delete the profile of one model, or all; return how many there were. Errors as in `tune`."""
+    model = _model(home, load_settings(home), reference) if reference else None
+    return profiles_of(Settings(), home).remove(model)
 
 
 def _model(home: Home, settings: Settings, reference: str | None) -> ModelFile:

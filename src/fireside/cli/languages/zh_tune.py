@@ -10,6 +10,10 @@ TEXTS: dict[str, str] = {
         "从下次加载模型起照常使用预构建的引擎"
     ),
     "there was nothing to delete": "没有可删除的内容",
+    "{model} runs as usual from its next load on": "从下次加载起，{model} 按平常方式运行",
+    "--dry-run writes nothing, and so builds nothing: leave out --build": (
+        "--dry-run 不写入任何内容，因此也不构建：请去掉 --build"
+    ),
     "Build the engine for this processor? It fetches llama.cpp's source (77 MB), compiles it at the "
     "lowest priority (5 to 20 minutes), takes 2 GB of room, and is used only if it is faster.": (
         "为这个处理器构建引擎？将下载 llama.cpp 源码（77 MB），以最低优先级编译（5 到 20 分钟），"
