@@ -18,7 +18,7 @@ from fireside.messages import Defaults
 from fireside.models.inspection import inspect
 from fireside.models.sources import Progress
 from fireside.models.sources.work import nobody_fetches, sync_folder
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 FILE = "model.gguf"
 RECORD = "record.json"
@@ -133,7 +133,7 @@ def settle(new: Path, record: Record) -> None:
 
 def read_record(folder: Path) -> Record | None:
     try:
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
+        return read_whole(folder / RECORD, Record)
     except (OSError, msgspec.MsgspecError):
         return None
 
