@@ -97,6 +97,21 @@ class ConvertedSource:
 
 
 @contextlib.contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Let nobody else convert or compare models meanwhile: together they would fill the disk or the memory
+    that each found free. Conflict where somebody does."""
+    downloads = home / "downloads"
+    downloads.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(downloads / "converting.lock", timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise Conflict(
+            "another model is being converted or compared", hint="wait for it, or stop it first"
+        ) from error
+
+
+@contextlib.contextmanager
 def workshop(home: Path, name: str) -> Iterator[Path]:
     """Give a new folder in which the model `name` is made; `settle` names it, and otherwise it is deleted.
 
