@@ -47,6 +47,7 @@ from fireside.probing import PROMPT_TOKENS, REPLY_TOKENS, Told, probe, usual
 from fireside.profiles import settled, slots_of
 from fireside.settings import Settings
 from fireside.warmth import Held, Speed, Speeds, write_private
+from fireside.written import read_whole
 
 QUIET_S = 300.0
 """after a reply: then a machine that was never measured is measured, until somebody asks for something"""
@@ -235,7 +236,7 @@ class Fitting:
     def _measured(self) -> Machine | None:
         if self._known is None:
             with contextlib.suppress(OSError, msgspec.MsgspecError):
-                remembered = msgspec.json.decode(self._path.read_bytes(), type=Remembered)
+                remembered = read_whole(self._path, Remembered)
                 if remembered.key == self._key():
                     self._known = remembered
         return self._known.machine if self._known else None

@@ -11,7 +11,7 @@ import msgspec
 
 from fireside.errors import AlreadyRunning
 from fireside.settings import Home
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 
 class Runtime(msgspec.Struct, frozen=True):
@@ -87,6 +87,6 @@ def is_held(home: Home) -> bool:
 def read(home: Home) -> Runtime | None:
     """Return what the runtime file says, stale or not."""
     try:
-        return msgspec.json.decode(home.runtime_file.read_bytes(), type=Runtime)
+        return read_whole(home.runtime_file, Runtime)
     except (OSError, msgspec.MsgspecError):
         return None

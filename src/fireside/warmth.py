@@ -16,7 +16,7 @@ import msgspec
 from fireside.conversations import StoredMessage, Warmth
 from fireside.engines.protocol import Engine, ModelFile
 from fireside.memory.snapshots import Snapshot
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 QUESTION_TOKENS = 32
 """what a usual question adds to be read"""
@@ -56,7 +56,7 @@ class Speeds:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._known = msgspec.json.decode(path.read_bytes(), type=dict[str, Speed])
+            self._known = read_whole(path, dict[str, Speed])
         except (OSError, msgspec.MsgspecError):
             self._known = {}
 

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
 
 
 def write_whole(path: Path, data: bytes, *, lasting: bool = True) -> None:
@@ -25,3 +30,15 @@ def write_whole(path: Path, data: bytes, *, lasting: bool = True) -> None:
         new.replace(path)
     finally:
         new.unlink(missing_ok=True)
+
+
+def read_whole(path: Path, kind: type[T]) -> T:
+    """Return what a small file of JSON says.
+
+    OSError where it can't be read, msgspec.DecodeError where it is damaged: a changed byte in a text, and
+    endless nesting, come out of msgspec as errors of Python's own.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error

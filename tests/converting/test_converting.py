@@ -124,8 +124,9 @@ async def test_one_that_is_cancelled_leaves_nothing(
         conversions.convert(str(smollm2), "Q8_0", None, lambda done, total: begun.set())
     )
     await begun.wait()
-    with pytest.raises(Conflict, match="is being made"):
-        await conversions.convert(str(smollm2), "Q8_0", None, nothing)
+    for name in (None, "another"):  # both would count on the same room
+        with pytest.raises(Conflict, match="another model is being converted"):
+            await conversions.convert(str(smollm2), "Q8_0", name, nothing)
     assert library.installed() == ()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

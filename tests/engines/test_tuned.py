@@ -112,6 +112,18 @@ async def test_a_bad_value_is_ignored_and_said(
     await engine.aclose()
 
 
+@pytest.mark.parametrize(
+    "content", [b'{"event": "profile", "model": "\xff"}', b'{"": ' + b"[" * 100_000], ids=["bytes", "nesting"]
+)
+def test_a_damaged_profile_is_not_used_and_says_so(
+    profiles: Profiles, model: ModelFile, content: bytes
+) -> None:
+    kept(profiles, model)
+    profiles._path(model.identity).write_bytes(content)
+    assert "damaged" in str(profiles.look(model))
+    profiles.withdraw(model, "it crashed")
+
+
 def test_what_the_person_has_set_wins(model: ModelFile) -> None:
     own = Settings(threads=2, slots=1, cache_type="f16", speculation="off", flash_attention=False)
     wanted = Tuned(threads=1, prompt_threads=1, slots=8, cache_type="q8_0", speculation="ngram")

@@ -55,6 +55,17 @@ async def type_(engine: LlamaCppEngine, *words: int) -> list[Generated]:
     return await generated(engine, (*SENT, *words), UNSENT, max_tokens=0)
 
 
+async def stopped_before_it_begins(engine: LlamaCppEngine, prompt: tuple[int, ...], origin: Origin) -> None:
+    """Ask, and stop once the prompt has a slot and before the engine has begun with it."""
+    asked = engine.generate(prompt, LIVELY, max_tokens=5, origin=origin)
+    beginning = asyncio.ensure_future(anext(asked))
+    while not engine._keeper._slots.all[0].busy:
+        await asyncio.sleep(0)
+    beginning.cancel()
+    await asyncio.wait([beginning])
+    await asked.aclose()
+
+
 def said(events: list[Generated]) -> tuple[int, ...]:
     return tuple(number for event in events if isinstance(event, Piece) for number in event.ids)
 
@@ -113,15 +124,35 @@ async def test_words_that_were_deleted_are_not_written_either(begin: Begin, vaul
     await type_(engine, *WORDS[:2])
     await engine.save("alice")
     await type_(engine, *WORDS)
-    # Asked for something else, and stopped before the engine has begun.
-    asked = engine.generate((*SENT, 5, 6, 7), LIVELY, max_tokens=5, origin=SENT_AND_ASKED)
-    beginning = asyncio.ensure_future(anext(asked))
-    await asyncio.sleep(0)
-    beginning.cancel()
-    await asyncio.wait([beginning])
-    await asked.aclose()
+    await stopped_before_it_begins(engine, (*SENT, 5, 6, 7), SENT_AND_ASKED)
     await engine.save("alice")
     await engine.aclose()
+    assert packed(SENT) in on_disk(vault)
+    assert packed(WORDS[:2]) not in on_disk(vault)
+
+
+async def test_what_is_deleted_while_it_is_read_is_not_written(begin: Begin, vault: Snapshots) -> None:
+    engine = await begin()
+    reading = engine.generate(tuple(range(300, 900)), LIVELY, max_tokens=0, origin=SENT_AND_ASKED)
+    async with aclosing(reading):
+        async for event in reading:
+            assert isinstance(event, Reading)
+            if event.done_tokens > len(SENT):
+                engine.forget("alice")
+                break
+    await engine.save()
+    await engine.aclose()
+    assert on_disk(vault) == b""
+
+
+async def test_what_another_left_behind_a_prompt_that_was_stopped_is_not_written_as_its_own(
+    begin: Begin, vault: Snapshots
+) -> None:
+    engine = await begin()
+    await generated(engine, (*SENT, *WORDS), SENT_AND_ASKED, max_tokens=0)
+    engine.forget("alice")
+    await stopped_before_it_begins(engine, (*SENT, 5, 6, 7), BOB)
+    await engine.save()
     assert packed(SENT) in on_disk(vault)
     assert packed(WORDS[:2]) not in on_disk(vault)
 

@@ -25,7 +25,15 @@ from fireside.models.gguf_types import TENSOR_BLOCKS
 from fireside.models.library import Library
 from fireside.models.mixture import FILE_NUMBERS, Chosen, Shape, mixture
 from fireside.models.references import parse
-from fireside.models.sources.converted import FILE, Record, read_record, settle, workshop, write_record
+from fireside.models.sources.converted import (
+    FILE,
+    Record,
+    one_at_a_time,
+    read_record,
+    settle,
+    workshop,
+    write_record,
+)
 from fireside.models.tensors import Tensor
 from fireside.settings import Settings
 
@@ -81,15 +89,15 @@ class Conversions:
         """Convert a model, unless that was done; return the new one's reference.
 
         `told` is called with the bytes that are written, and all of them. Raises what `plan` and `quantise`
-        do; Conflict where another process makes the same model, StoreFull without room for it.
+        do; Conflict while another model is converted or compared, StoreFull without room for it.
         """
         making = await asyncio.to_thread(self._making, reference, kind, name)
         plan = making.plan
         if plan.is_here:
             return plan.reference
         try:
-            self._check_room(plan)
-            with workshop(self._folder, parse(plan.reference).name) as new:
+            with one_at_a_time(self._folder), workshop(self._folder, parse(plan.reference).name) as new:
+                self._check_room(plan)
                 finished = await quantise(_task(making, new / FILE), lambda done: told(done, plan.size_bytes))
                 await asyncio.to_thread(_settle, new, making, finished)
         except OSError as error:
@@ -103,7 +111,7 @@ class Conversions:
         """Measure a converted model beside the one that it was made from, and keep what was found.
 
         BadRequest for a model that wasn't made here or doesn't write, ModelNotFound where its original is
-        gone; otherwise what engines raise.
+        gone, Conflict while another is converted or compared; otherwise what engines raise.
         """
         card = await asyncio.to_thread(self._library.card, reference)
         if card.conversion is None:
@@ -125,7 +133,8 @@ class Conversions:
                 f"{card.conversion.source} isn't here any more",
                 hint=f"fetch it: fireside models pull {card.conversion.source}",
             )
-        measured = await measure(before, after, self._start, self._today(), told)
+        with one_at_a_time(self._folder):
+            measured = await measure(before, after, self._start, self._today(), told)
         await asyncio.to_thread(_keep, Path(card.path or "").parent, measured)
         return measured
 

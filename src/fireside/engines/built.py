@@ -17,7 +17,7 @@ from fireside.engines.protocol import Engine, LoadProgress, ModelFile
 from fireside.engines.registry import StartEngine, state_keys
 from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable, ModelDamaged
 from fireside.settings import Settings
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 RECORD = "built.json"
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def usable(built: Built) -> bool:
 def read(folder: Path) -> Built | None:
     """Return what was built in `folder`; None where nothing was."""
     try:
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=Built)
+        return read_whole(folder / RECORD, Built)
     except (OSError, msgspec.MsgspecError):
         return None
 

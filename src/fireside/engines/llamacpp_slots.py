@@ -108,6 +108,8 @@ class SlotKeeper:
         for slot in self._slots.all:
             if slot.origin and slot.origin.conversation_id == conversation_id:
                 slot.origin = None
+            if slot.busy:
+                slot.forgotten.add(conversation_id)
 
     async def take(self, prompt: Sequence[int], origin: Origin | None) -> Taken:
         """Choose and prepare a slot; it is busy until `give_back`."""
@@ -153,7 +155,10 @@ class SlotKeeper:
             self._unsure = True
             return
         slot = self._slots.all[number]
+        if origin and origin.conversation_id in slot.forgotten:
+            origin = None
         slot.hold(packed(ids), origin, surely=surely)
+        slot.forgotten.clear()
         slot.busy = False
         self._slots.use(slot)
 

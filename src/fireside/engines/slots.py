@@ -34,6 +34,8 @@ class Slot:
         self.busy = False
         self.used = 0
         """when: a count of uses"""
+        self.forgotten: set[str] = set()
+        """conversations that were deleted, or parts of them, while it is busy: it may be theirs"""
         self.clear()
 
     def clear(self) -> None:
@@ -43,7 +45,7 @@ class Slot:
         self.untold: tuple[Notice, ...] = ()
         """what a person must be told with the next reply: it was noticed while nobody asked"""
         self.unsent = False
-        """whether text may stand at its end that nobody has sent, more of it than `ids` tell"""
+        """whether more may stand behind `ids`: what nobody has sent, or what was another's"""
 
     def hold(self, ids: bytes, origin: Origin | None, *, saved_tokens: int = 0, surely: bool = True) -> None:
         """Note new content; of what was saved only the beginning that is still there counts.
@@ -53,7 +55,7 @@ class Slot:
         kept = min(self.saved_tokens, shared(self.ids, ids))
         self.ids, self.origin = ids, origin
         self.saved_tokens = max(kept, saved_tokens)
-        self.unsent = (self.unsent and not surely) or bool(origin and origin.sent_tokens is not None)
+        self.unsent = not surely or bool(origin and origin.sent_tokens is not None)
 
     def belongs_to(self, origin: Origin | None) -> bool:
         """Return whether it holds something of the same conversation."""

@@ -25,7 +25,7 @@ from fireside.engines.registry import StartEngine, starter
 from fireside.errors import EngineCrashed, EngineOutOfMemory, EngineUnavailable, ModelDamaged
 from fireside.profiles import PLAIN, Conditions, Profile, Tuned, Unused, settled
 from fireside.settings import Home, Settings
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 FORMULA = 1
 """raised when what is measured, or what follows from it, means something else"""
@@ -63,7 +63,7 @@ class Profiles:
         """Return the profile that is used for `model`, or why none is."""
         path = self._path(model.identity)
         try:
-            profile = msgspec.json.decode(path.read_bytes(), type=Profile)
+            profile = read_whole(path, Profile)
         except FileNotFoundError:
             return Unused(model.reference)
         except OSError as error:
@@ -95,7 +95,7 @@ class Profiles:
         """Use a profile no more; its file says why."""
         log.warning("the profile of %s is not used any more: %s", model.reference, reason)
         try:
-            found = msgspec.json.decode(self._path(model.identity).read_bytes(), type=Profile)
+            found = read_whole(self._path(model.identity), Profile)
             self.write(msgspec.structs.replace(found, failed=reason))
         except (OSError, msgspec.MsgspecError) as error:
             log.warning("that could not be noted: %s", error)

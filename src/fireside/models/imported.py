@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from fireside.errors import StoreError
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class Imported:
     def references(self) -> tuple[str, ...]:
         """Return them in the order in which they were imported; none where the file can't be read."""
         try:
-            return msgspec.json.decode(self._file.read_bytes(), type=_Written).references
+            return read_whole(self._file, _Written).references
         except FileNotFoundError:
             return ()
         except (OSError, msgspec.MsgspecError) as error:

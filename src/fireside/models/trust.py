@@ -13,7 +13,7 @@ import msgspec
 from fireside.cards import CodeFile, ModelCard, ModelCode
 from fireside.errors import Conflict, ModelDamaged, NotTrusted, StoreDamaged
 from fireside.model_code import Looks, code_in, looks_in, named_in
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 Files = dict[str, str]
 """names and SHA-256"""
@@ -96,7 +96,7 @@ class Trust:
 
     def _answers(self) -> dict[str, Files]:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, Files])
+            return read_whole(self._path, dict[str, Files])
         except FileNotFoundError:
             return {}
         except (OSError, msgspec.DecodeError) as error:

@@ -18,7 +18,7 @@ from fireside.messages import Defaults
 from fireside.models.inspection import inspect
 from fireside.models.sources import Progress
 from fireside.models.sources.work import nobody_fetches, sync_folder
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 FILE = "model.gguf"
 RECORD = "record.json"
@@ -97,6 +97,21 @@ class ConvertedSource:
 
 
 @contextlib.contextmanager
+def one_at_a_time(home: Path) -> Iterator[None]:
+    """Let nobody else convert or compare models meanwhile: together they would fill the disk or the memory
+    that each found free. Conflict where somebody does."""
+    downloads = home / "downloads"
+    downloads.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(downloads / "converting.lock", timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise Conflict(
+            "another model is being converted or compared", hint="wait for it, or stop it first"
+        ) from error
+
+
+@contextlib.contextmanager
 def workshop(home: Path, name: str) -> Iterator[Path]:
     """Give a new folder in which the model `name` is made; `settle` names it, and otherwise it is deleted.
 
@@ -133,7 +148,7 @@ def settle(new: Path, record: Record) -> None:
 
 def read_record(folder: Path) -> Record | None:
     try:
-        return msgspec.json.decode((folder / RECORD).read_bytes(), type=Record)
+        return read_whole(folder / RECORD, Record)
     except (OSError, msgspec.MsgspecError):
         return None
 

@@ -17,6 +17,7 @@ import msgspec
 
 from fireside.models.sources.package_index import Candidate
 from fireside.models.sources.web import Failure, Web
+from fireside.written import read_whole
 
 BLOCK_BYTES = 256 << 10
 """what a broken connection loses at most"""
@@ -173,6 +174,6 @@ async def _write_block(file: BinaryIO, block: bytes) -> None:
 
 def _read(record: Path) -> Partial | None:
     try:
-        return msgspec.json.decode(record.read_bytes(), type=Partial)
+        return read_whole(record, Partial)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -20,7 +20,7 @@ from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.expected import Expected
 from fireside.models.sources.work import check_room, in_thread, nobody_fetches, only_one, storing, sync_folder
 from fireside.models.terms import terms_of
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 if TYPE_CHECKING:
     from fireside.models.sources.web import Failure
@@ -202,7 +202,7 @@ def _is_whole(folder: Path, record: _Record) -> bool:
 
 def _read(path: Path) -> _Record | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=_Record)
+        return read_whole(path, _Record)
     except (OSError, msgspec.MsgspecError):
         return None
 

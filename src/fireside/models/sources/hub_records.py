@@ -18,7 +18,7 @@ import msgspec
 from fireside.errors import Conflict
 from fireside.models.sources.expected import Expected
 from fireside.models.sources.work import sync_folder
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 FOLDER = "model"
 """the record's name of a model that is all of its folder"""
@@ -173,6 +173,6 @@ class HubRecords:
 
 def _read(path: Path) -> HubRecord | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=HubRecord)
+        return read_whole(path, HubRecord)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -152,7 +152,7 @@ def _in_folder(local: Path, wheel: str) -> Iterator[Candidate]:
 def _from_json(page: bytes | bytearray, base: str) -> list[Candidate]:
     try:
         files = msgspec.json.decode(page, type=_Page).files
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Failure(f"{urlsplit(base).hostname} sends a listing that can't be read: {error}") from error
     return [
         Candidate(

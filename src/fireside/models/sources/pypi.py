@@ -16,7 +16,7 @@ from fireside.errors import Conflict, ModelDamaged, ModelNotFound
 from fireside.models.shelf import SHELF, ShelfModel
 from fireside.models.sources import Progress, PullProgress
 from fireside.models.sources.work import in_thread, only_one, storing, sync_folder
-from fireside.written import write_whole
+from fireside.written import read_whole, write_whole
 
 
 class Sidecar(msgspec.Struct, frozen=True):
@@ -97,7 +97,7 @@ class PypiSource:
     def _is_verified(self, model: ShelfModel) -> bool:
         path = self.path(model)
         try:
-            sidecar = msgspec.json.decode(_sidecar(path).read_bytes(), type=Sidecar)
+            sidecar = read_whole(_sidecar(path), Sidecar)
             status = path.stat()
         except (OSError, msgspec.MsgspecError):
             return False
