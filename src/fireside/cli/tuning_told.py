@@ -58,7 +58,7 @@ def tell_profile(profile: Profile, *, dry_run: bool) -> None:
     print_table((_("tokens in a second"), _("before"), _("after"), _("times")), speeds)
     say(_("measured with {model} on {engine}", model=profile.model, engine=profile.measured_with.engine))
     if profile.was_busy:
-        say(_("other programs kept this machine busy meanwhile: measure again when it is quiet"))
+        say(_("others keep this machine busy: threads were left alone; measure again when it is quiet"))
     if profile.memory_bytes:
         say(_("the model takes about {size} of memory with it", size=size(profile.memory_bytes)))
     if dry_run:

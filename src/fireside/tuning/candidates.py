@@ -13,6 +13,7 @@ BATCHES = (64, 256, 512)
 MOST_BATCH_S = 0.5
 """A closed connection is noticed between two batches (docs/decisions/0008-engine-child.md)."""
 SLOTS = (4, 8)
+OF_THREADS = frozenset(("prompt_threads", "threads", "waiting"))
 SINGLE: tuple[Kind, ...] = ("reading", "writing", "later")
 LOOKING_BACK: tuple[Kind, ...] = ("long", "writing", "later")
 
@@ -21,6 +22,9 @@ class Facts(msgspec.Struct, frozen=True):
     """What of the machine and of the engine decides what is worth trying."""
 
     cores: int
+    threads: int
+    """that write replies now"""
+    prompt_threads: int
     on_graphics: bool
     read_tokens_per_s: float
     """a prompt's, as it is read now"""
@@ -38,15 +42,15 @@ class Dimension(msgspec.Struct, frozen=True):
 
 
 def _threads(facts: Facts, best: Tuned) -> Iterator[object]:
-    yield from {facts.cores, max(1, facts.cores // 2), max(1, facts.cores - 1)} - {
-        best.threads or max(1, facts.cores - 1)
-    }
+    yield from _numbers(facts) - {best.threads or facts.threads}
 
 
 def _prompt_threads(facts: Facts, best: Tuned) -> Iterator[object]:
-    yield from {facts.cores, max(1, facts.cores // 2), max(1, facts.cores - 1)} - {
-        best.prompt_threads or facts.cores
-    }
+    yield from _numbers(facts) - {best.prompt_threads or facts.prompt_threads}
+
+
+def _numbers(facts: Facts) -> set[int]:
+    return {facts.cores, max(1, facts.cores // 2), max(1, facts.cores - 1)}
 
 
 def _batches(facts: Facts, best: Tuned) -> Iterator[object]:
@@ -59,7 +63,8 @@ def _slots(facts: Facts, best: Tuned) -> Iterator[object]:
 
 
 def _waiting(facts: Facts, best: Tuned) -> Iterator[object]:
-    if (best.threads, best.prompt_threads) != (1, 1):  # one alone never waits for another
+    # One alone never waits for another.
+    if (best.threads or facts.threads, best.prompt_threads or facts.prompt_threads) != (1, 1):
         yield from ("passive", "active")
 
 
@@ -80,24 +85,29 @@ DIMENSIONS = (
 """in this order: what follows is tried with the best of what came before"""
 
 
-def tried(facts: Facts, set_by_person: frozenset[str]) -> tuple[Dimension, ...]:
+def tried(facts: Facts, set_by_person: frozenset[str], *, is_busy: bool = False) -> tuple[Dimension, ...]:
     """Return what is tried here; what the person has set stays so.
 
-    >>> facts = Facts(cores=1, on_graphics=True, read_tokens_per_s=900.0)
+    How many threads are best, and how they wait, isn't measured where others use the cores: that holds for
+    this moment only, and is chosen anew at each load (engines/threads.py).
+
+    >>> facts = Facts(cores=1, threads=1, prompt_threads=1, on_graphics=True, read_tokens_per_s=900.0)
     >>> [one.name for one in tried(facts, frozenset(["slots"]))]
     ['cache_type', 'speculation']
+    >>> facts = Facts(cores=2, threads=1, prompt_threads=2, on_graphics=False, read_tokens_per_s=900.0)
+    >>> tried(facts, frozenset(), is_busy=True)[0].name
+    'batch'
     """
+    left_out = set_by_person | (OF_THREADS if is_busy else frozenset())
     return tuple(
-        one
-        for one in DIMENSIONS
-        if one.name not in set_by_person and (one.on_graphics or not facts.on_graphics)
+        one for one in DIMENSIONS if one.name not in left_out and (one.on_graphics or not facts.on_graphics)
     )
 
 
 def others(dimension: Dimension, facts: Facts, best: Tuned) -> list[Tuned]:
     """Return the ways that differ from the best one in this setting only.
 
-    >>> facts = Facts(cores=4, on_graphics=False, read_tokens_per_s=600.0)
+    >>> facts = Facts(cores=4, threads=3, prompt_threads=4, on_graphics=False, read_tokens_per_s=600.0)
     >>> [one.batch for one in others(DIMENSIONS[3], facts, Tuned())]
     [64, 256]
     >>> sorted(one.threads for one in others(DIMENSIONS[1], facts, Tuned()))

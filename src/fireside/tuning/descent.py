@@ -55,7 +55,14 @@ class Descent:
     """One model's tuning. `start` starts it in the engine of today, as its `tuned` says."""
 
     def __init__(
-        self, start: StartEngine, model: ModelFile, settings: Settings, *, limit_s: float, tell: Tell
+        self,
+        start: StartEngine,
+        model: ModelFile,
+        settings: Settings,
+        *,
+        is_busy: bool,
+        limit_s: float,
+        tell: Tell,
     ) -> None:
         names = [field.name for field in msgspec.structs.fields(Tuned)]
         self._start = start
@@ -63,17 +70,20 @@ class Descent:
         self._set = frozenset(name for name in names if getattr(settings, name) is not None)
         self._usual = self._best = settled(settings)
         self._settings = msgspec.structs.replace(settings, **dict.fromkeys(names))
+        self._is_busy = is_busy
         self._end = time.monotonic() + limit_s
         self._tell = tell
         self._chance = Random(os.urandom(16))  # noqa: S311 - words by chance, no secrets
         self._read_tokens: int | None = None
+        self._threads: int | None = None
+        self._prompt_threads: int | None = None
         self._tried: list[Tried] = []
         self._took_s: list[float] = []
 
     async def go(self) -> Found:
         """Try all there is time for, one way at least; then compare what came of it with the usual way."""
         facts = await self._look()
-        ways = tried(facts, self._set)
+        ways = tried(facts, self._set, is_busy=self._is_busy)
         for number, dimension in enumerate(ways):
             for way in others(dimension, facts, self._best):
                 self._say(dimension.name, number, len(ways) + 1)
@@ -91,11 +101,15 @@ class Descent:
         async with AsyncExitStack() as stack:
             trial = await self._begin(stack, self._usual)
             self._read_tokens = trial.read_tokens
+            cores = machine.usable_cores()
             facts = Facts(
-                cores=machine.usable_cores(),
+                cores=cores,
+                threads=trial.engine.info.threads or max(1, cores - 1),
+                prompt_threads=trial.engine.info.prompt_threads or cores,
                 on_graphics=trial.engine.info.device == "gpu",
                 read_tokens_per_s=await trial.speed("reading"),
             )
+        self._threads, self._prompt_threads = facts.threads, facts.prompt_threads
         self._took_s.append(time.monotonic() - began)
         return facts
 
@@ -142,6 +156,12 @@ class Descent:
         self, stack: AsyncExitStack, way: Tuned, *, together: bool = False, weighs: bool = False
     ) -> Trial:
         model = msgspec.structs.replace(self._model, weighs=weighs)
+        # A second engine would be given fewer threads than the first, which is there already.
+        way = msgspec.structs.replace(
+            way,
+            threads=way.threads or self._threads,
+            prompt_threads=way.prompt_threads or self._prompt_threads,
+        )
         slots = max(LEAST_SLOTS, way.slots or USUAL_SLOTS) if together else LEAST_SLOTS
         trial = await begin(
             self._start, model, self._settings, way, self._chance, self._read_tokens, slots=slots

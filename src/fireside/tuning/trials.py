@@ -148,6 +148,8 @@ async def begin(
     wanted = msgspec.structs.replace(tuned, slots=slots or SLOTS)
     context = min(model.context_length, CONTEXT_LENGTH)
     small = msgspec.structs.replace(model, context_length=context, tuned=wanted)
+    # Exactly so many, however busy the machine is just now.
+    settings = msgspec.structs.replace(settings, threads=tuned.threads, prompt_threads=tuned.prompt_threads)
     threads = Wish(wanted.threads, wanted.prompt_threads)
     engine = await start(small, at_rest(settings, threads), None)
     try:

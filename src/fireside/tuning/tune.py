@@ -42,7 +42,8 @@ async def tune(home: Home, settings: Settings, wish: Wish, tell: Tell) -> Profil
             hint="close other programs, unload models (fireside models unload), or tune a smaller model",
         )
     was_busy = await _others_compute()
-    found = await Descent(starter(), model, today, limit_s=wish.limit_s, tell=tell).go()
+    descent = Descent(starter(), model, today, is_busy=was_busy, limit_s=wish.limit_s, tell=tell)
+    found = await descent.go()
     needed = need_of(msgspec.structs.replace(model, tuned=found.tuned), USUAL_SLOTS)
     profile = Profile(
         model=model.reference,

@@ -55,8 +55,8 @@ TEXTS: dict[str, str] = {
     "after": "之后",
     "times": "倍",
     "measured with {model} on {engine}": "用 {model} 在 {engine} 上测得",
-    "other programs kept this machine busy meanwhile: measure again when it is quiet": (
-        "测量时其他程序占用了这台机器：请在空闲时再测一次"
+    "others keep this machine busy: threads were left alone; measure again when it is quiet": (
+        "其他程序正占用这台机器：线程未作调整，请在空闲时再测一次"
     ),
     "the model takes about {size} of memory with it": "这样模型约占 {size} 内存",
     "nothing was written": "没有写入任何内容",
