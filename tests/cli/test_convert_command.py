@@ -7,10 +7,13 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from fireside.cli.models_convert import in_words
 from fireside.conversions import KINDS, Measured, Side
+from fireside.models.sources.converted import read_record, write_record
+from fireside.settings import Home
 
 Fireside = Callable[..., subprocess.CompletedProcess[str]]
 MADE = "converted:small"
@@ -52,18 +55,24 @@ def test_it_is_shown_with_what_it_was_made_of(fireside: Fireside, made: str, smo
     assert "beside the original" not in shown
 
 
-def test_it_answers_and_is_compared(fireside: Fireside, made: str, smollm2: Path) -> None:
-    assert fireside("ask", "--model", made, "--max-tokens", 8, "Say hello.").stdout.strip()
+def test_what_was_measured_before_is_told(
+    fireside: Fireside, made: str, smollm2: Path, cli_home: Home
+) -> None:
+    folder = cli_home.models / "converted" / "small"
+    record = read_record(folder)
+    assert record is not None
+    known = msgspec.structs.replace(record.conversion, measured=measured(1.07, 0.011, 1.9))
+    write_record(folder, msgspec.structs.replace(record, conversion=known))
     again = ("models", "convert", smollm2, "--to", "Q4_0", "--name", "small")
-    compared = fireside(*again, "--measure")
-    rows = [line.split("\t") for line in compared.stdout.splitlines()]
+    told = fireside(*again).stdout
+    rows = [line.split("\t") for line in told.splitlines()]
     assert [row[0] for row in rows[:2]] == [f"file:{smollm2}", made]
     assert all("tokens/s" in cell for row in rows[:2] for cell in row[3:5])
-    assert "±" in rows[1][5]
-    assert "than the original" in compared.stdout or "as good as the original" in compared.stdout
+    assert rows[1][5] == "+7.0% ± 1.1%"
+    assert "a little worse than the original; reads 1.9 times as fast" in told
     assert "beside the original" in fireside("models", "show", made).stdout
     (card,) = json.loads(fireside(*again, "--json").stdout)
-    assert card["conversion"]["measured"]["perplexity_ratio"] > 0.9
+    assert card["conversion"]["measured"]["perplexity_ratio"] == 1.07
 
 
 def measured(ratio: float, error: float, reading: float = 1.0, writing: float = 1.0) -> Measured:
