@@ -182,6 +182,7 @@ async def test_it_is_cut_off_where_another_conversation_takes_the_slot(
 ) -> None:
     await used(keeper, server, (*HISTORY, *WORDS), UNSENT)
     await used(keeper, server, OTHER, BOB)
+    await keeper.settled()
     assert [one.tokens for one in vault.of("alice")] == [100]
     assert packed(WORDS) not in on_disk(vault)
 

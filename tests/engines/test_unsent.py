@@ -157,6 +157,16 @@ async def test_what_another_left_behind_a_prompt_that_was_stopped_is_not_written
     assert packed(WORDS[:2]) not in on_disk(vault)
 
 
+async def test_what_is_asked_for_again_with_nothing_new_is_saved_as_soon_as_ever(
+    begin: Begin, vault: Snapshots
+) -> None:
+    engine = await begin()
+    for _ in range(2):
+        await generated(engine, SENT, Origin("alice", "m1"), max_tokens=0)
+    await engine.save("alice", new_share=0.1)
+    assert packed(SENT) in on_disk(vault)
+
+
 async def test_what_was_sent_is_saved_with_its_words(begin: Begin, vault: Snapshots) -> None:
     engine = await begin()
     await type_(engine, *WORDS)

@@ -288,6 +288,7 @@ class LlamaCppEngine:
                             use.count(event)
                             yield event
             if max_tokens == 0:
+                use.asked = unread > READ_TOGETHER
                 yield Ended("length", len(prompt), use.pieces.cached, 0)
                 return
             asked = _completion(await self._pictures.written(prompt), sampling, max_tokens, use.slot)
@@ -296,7 +297,7 @@ class LlamaCppEngine:
                     use.count(event)
                     yield event
         finally:
-            self._keeper.give_back(use.slot, use.ids, taken.origin, surely=use.begun)
+            self._keeper.give_back(use.slot, use.ids, taken.origin, surely=use.begun, asked=use.asked)
 
     async def look(self, picture: Picture) -> tuple[int, ...]:
         return await self._pictures.look(picture)

@@ -145,11 +145,17 @@ class SlotKeeper:
             return Taken(origin, slot, self._slots.reusable(slot, ids), slot.untold)
 
     def give_back(
-        self, number: int | None, ids: Sequence[int], origin: Origin | None, *, surely: bool = True
+        self,
+        number: int | None,
+        ids: Sequence[int],
+        origin: Origin | None,
+        *,
+        surely: bool = True,
+        asked: bool = True,
     ) -> None:
         """Note what the slot of this number holds now; None where the engine didn't tell.
 
-        Where the engine may not have begun, that isn't `surely` all.
+        Where the engine may not have begun, that isn't `surely` all; it is where nothing was `asked` of it.
         """
         if number is None or number >= len(self._slots.all):
             self._unsure = True
@@ -157,7 +163,8 @@ class SlotKeeper:
         slot = self._slots.all[number]
         if origin and origin.conversation_id in slot.forgotten:
             origin = None
-        slot.hold(packed(ids), origin, surely=surely)
+        as_before = not asked and not slot.unsent and slot.ids == packed(ids)
+        slot.hold(packed(ids), origin, surely=surely or as_before)
         slot.forgotten.clear()
         slot.busy = False
         self._slots.use(slot)

@@ -173,6 +173,8 @@ class Use:
         self.read = reusable or 0
         self.begun = False
         """whether the engine has begun with the prompt: then nothing else stands behind what it has read"""
+        self.asked = True
+        """whether the engine is asked at all: where nothing is left to read, it isn't"""
         self._said: list[int] = []
         self.pieces = Pieces(recover, len(prompt))
 
