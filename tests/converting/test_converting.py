@@ -97,6 +97,15 @@ async def test_a_converted_model_is_a_model_like_others(
         library.card(reference)
 
 
+async def test_a_tensor_whose_name_is_no_text_is_refused_as_damage(
+    conversions: Conversions, tmp_path: Path
+) -> None:
+    source = write_model(tmp_path / "x.gguf", halves())
+    source.write_bytes(source.read_bytes().replace(b"blk.0.ffn_up", b"blk.0.\xff\xfen_up"))
+    with pytest.raises(ModelDamaged, match="can't decode"):
+        await conversions.convert(str(source), "Q8_0", None, nothing)
+
+
 async def test_one_that_is_ended_leaves_nothing(conversions: Conversions, smollm2: Path, home: Path) -> None:
     killed: list[int] = []
 

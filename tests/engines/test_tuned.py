@@ -155,6 +155,15 @@ def test_drafts_of_all_slots_fit_into_a_batch(model: ModelFile, bare: Settings) 
         assert slots * (task.drafted_tokens + 1) <= 128
 
 
+async def test_an_engine_starts_with_more_slots_than_a_batch_has_tokens(
+    model: ModelFile, bare: Settings
+) -> None:
+    small = msgspec.structs.replace(model, context_length=256, tuned=Tuned(batch=32, slots=33))
+    engine = await starter()(small, bare, None)
+    assert engine.info.slots == 33
+    await engine.aclose()
+
+
 def test_a_smaller_cache_takes_less_memory_and_has_states_of_its_own(
     model: ModelFile, bare: Settings
 ) -> None:

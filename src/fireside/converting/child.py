@@ -105,7 +105,7 @@ def main() -> None:
         answer(_write(task, load(), lambda done: answer(Wrote(done))))
     except (ImportError, AttributeError) as error:
         answer(Refused("library", str(error)))
-    except Unfit as error:
+    except (Unfit, UnicodeDecodeError) as error:  # a name may be no text
         answer(Refused("weights", str(error)))
     except OSError as error:
         answer(Refused("disk", error.strerror or str(error)))

@@ -23,6 +23,8 @@ def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
     """
     tuned = settled(settings, model.tuned)
     slots = tuned.slots or USUAL_SLOTS
+    # The engine ends where a batch can't hold a token of each slot (llama-context.cpp, `n_outputs_max`).
+    batch = max(tuned.batch, slots) if tuned.batch else None
     speculates = tuned.speculation == "ngram" and not (model.pooling or model.weighs)
     return Task(
         path=str(model.path.absolute()),
@@ -37,11 +39,11 @@ def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
         adapters=tuple((str(one.path.absolute()), one.scale) for one in model.adapters),
         projector=str(model.projector.absolute()) if model.projector else None,
         slot_save_path=str(vault.folder.absolute()) if vault and vault.enabled else None,
-        batch=tuned.batch,
+        batch=batch,
         flash_attention=bool(tuned.flash_attention),
         cache_type=tuned.cache_type or "f16",
         waiting=tuned.waiting,
-        drafted_tokens=drafted_tokens(tuned.batch or CPU_BATCH, slots) if speculates else 0,
+        drafted_tokens=drafted_tokens(batch or CPU_BATCH, slots) if speculates else 0,
     )
 
 

@@ -26,6 +26,7 @@ from fireside.server.ollama.routes import ROUTERS as OLLAMA
 from fireside.server.openai.routes import ROUTERS as OPENAI
 from fireside.server.openapi import document_of
 from fireside.server.pairings import Pairings
+from fireside.server.paths import unseen_by
 from fireside.server.perimeter import Activity, Perimeter
 from fireside.server.routes import (
     aliases,
@@ -94,7 +95,7 @@ def routed() -> FastAPI:
         openapi_url=None,  # ours stands behind the key check like every other route
         dependencies=[Depends(admitted), Depends(refuse_unknown_query)],
     )
-    errors.install(api)
+    errors.install(api, unseen_by)
     for room in ROOMS:
         api.include_router(room.router)
     for router in (*OPENAI, anthropic.router, *OLLAMA):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -110,12 +110,13 @@ def message_of(error: FiresideError) -> str:
     return f"{error.param}: {error.message}"
 
 
-def error_answer(error: FiresideError, path: str = "") -> Response:
-    """Return the answer that tells `error` to a client of `path`."""
+def error_answer(error: FiresideError, path: str = "", *, unseen: Sequence[str] = ()) -> Response:
+    """Return the answer that tells `error` to a client of `path`, but for the `unseen` folders in it."""
     status = status_of(error)
-    return Response(
-        body_at(path, error, status), status, headers_of(error, status), media_type="application/json"
-    )
+    body = body_at(path, error, status)
+    for folder in unseen:
+        body = body.replace(msgspec.json.encode(folder)[1:-1], "…".encode())
+    return Response(body, status, headers_of(error, status), media_type="application/json")
 
 
 def headers_of(error: FiresideError, status: int) -> dict[str, str]:
@@ -127,12 +128,12 @@ def headers_of(error: FiresideError, status: int) -> dict[str, str]:
     return {}
 
 
-def install(api: FastAPI) -> None:
-    """Make every error of `api` answer in the envelope."""
+def install(api: FastAPI, unseen_by: Callable[[Request], Sequence[str]]) -> None:
+    """Make every error of `api` answer in the envelope, without the folders that are `unseen_by` who asks."""
 
     @api.exception_handler(FiresideError)
     async def known(request: Request, error: FiresideError) -> Response:
-        return error_answer(error, request.url.path)
+        return error_answer(error, request.url.path, unseen=unseen_by(request))
 
     @api.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
