@@ -27,6 +27,7 @@ from fireside.engines.registry import starter
 from fireside.errors import BadRequest, Conflict, EngineError, ModelDamaged, ModelNotFound, StoreFull
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.models.sources.converted import one_at_a_time
 from fireside.profiles import Tuned
 from fireside.settings import Settings
 from made_folder import write_folder
@@ -320,6 +321,15 @@ async def test_a_profile_of_one_of_them_is_no_part_of_the_comparison(
         await conversions.measure(reference, nothing)
     assert [model.tuned for model in start.loads] == [Tuned(), Tuned()]
     assert all(model.weighs for model in start.loads)
+
+
+async def test_nothing_is_measured_while_another_is_converted(
+    conversions: Conversions, tmp_path: Path, home: Path
+) -> None:
+    source = write_model(tmp_path / "x.gguf", halves())
+    reference = await conversions.convert(str(source), "Q8_0", None, nothing)
+    with one_at_a_time(home), pytest.raises(Conflict, match="another model is being converted"):
+        await conversions.measure(reference, nothing)
 
 
 async def test_only_what_was_converted_is_measured(conversions: Conversions, smollm2: Path) -> None:

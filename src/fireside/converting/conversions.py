@@ -96,10 +96,12 @@ class Conversions:
         if plan.is_here:
             return plan.reference
         try:
-            with one_at_a_time(self._folder), workshop(self._folder, parse(plan.reference).name) as new:
+            with one_at_a_time(self._folder):
                 self._check_room(plan)
-                finished = await quantise(_task(making, new / FILE), lambda done: told(done, plan.size_bytes))
-                await asyncio.to_thread(_settle, new, making, finished)
+                with workshop(self._folder, parse(plan.reference).name) as new:
+                    task = _task(making, new / FILE)
+                    finished = await quantise(task, lambda done: told(done, plan.size_bytes))
+                    await asyncio.to_thread(_settle, new, making, finished)
         except OSError as error:
             raise StoreFull(
                 f"the converted model can't be stored in {self._folder}: {error.strerror}",
