@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import signal
 import struct
 import subprocess
@@ -27,9 +28,11 @@ from fireside.engines.registry import starter
 from fireside.errors import BadRequest, Conflict, EngineError, ModelDamaged, ModelNotFound, StoreFull
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.models.shelf import SMOLLM2
 from fireside.models.sources.converted import one_at_a_time
+from fireside.models.sources.pypi import PypiSource
 from fireside.profiles import Tuned
-from fireside.settings import Settings
+from fireside.settings import FIRST_MODEL, Settings
 from made_folder import write_folder
 from scripted import ScriptedStart
 
@@ -251,6 +254,21 @@ def test_a_plan_says_what_it_makes_and_what_is_lost(conversions: Conversions, sm
 
 def test_sixteen_bit_weights_need_no_warning(conversions: Conversions, tmp_path: Path) -> None:
     assert plan_of(conversions, write_model(tmp_path / "x.gguf", halves()), "Q4_0").notices == ()
+
+
+async def test_the_first_model_is_converted_although_its_card_tells_less(
+    conversions: Conversions, library: Library, smollm2: Path, home: Path
+) -> None:
+    wheels = PypiSource(home, os.environ)
+    lies_there = wheels.path(SMOLLM2)
+    lies_there.parent.mkdir(parents=True)
+    shutil.copy(smollm2, lies_there)
+    await wheels.fetch(SMOLLM2.project, lambda progress: None)  # it is here, and only looked at
+    reference = await conversions.convert(FIRST_MODEL, "Q8_0", None, nothing)
+    card = library.card(reference)
+    assert (card.quantization, card.licence, card.tuned_for) == ("Q8_0", "Apache-2.0", "instruct")
+    assert card.conversion
+    assert card.conversion.source == FIRST_MODEL
 
 
 def test_nonsense_is_refused_in_words(conversions: Conversions, smollm2: Path, tmp_path: Path) -> None:

@@ -233,8 +233,8 @@ def _task(making: _Making, target: Path) -> Task:
 def _settle(new: Path, making: _Making, finished: Finished) -> None:
     """Look at what was written before it counts as a model."""
     path, card = new / FILE, making.card
-    facts = gguf_facts(path)
-    if (facts.architecture, facts.tokenizer) != (card.architecture, card.tokenizer):
+    made, source = gguf_facts(path), gguf_facts(making.parts[0])
+    if (made.architecture, made.tokenizer) != (source.architecture, source.tokenizer):
         raise ModelDamaged("the conversion came out as another model", hint="tell Fireside's makers")
     status = path.stat()
     settle(
