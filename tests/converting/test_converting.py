@@ -126,7 +126,7 @@ async def test_one_that_is_ended_leaves_nothing(conversions: Conversions, smollm
 
     with pytest.raises(EngineError, match=r"broke off.*SIGKILL"):
         await conversions.convert(str(smollm2), "Q8_0", None, kill)
-    assert list((home / "converted").iterdir()) == []
+    assert list((home / "converted").glob("*")) == []
 
 
 async def test_one_that_is_cancelled_leaves_nothing(
@@ -144,7 +144,7 @@ async def test_one_that_is_cancelled_leaves_nothing(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert list((home / "converted").iterdir()) == []
+    assert list((home / "converted").glob("*")) == []
 
 
 async def test_what_a_killed_server_left_is_no_model_and_is_cleared_away(
@@ -194,7 +194,7 @@ async def test_no_room_is_known_before(
     monkeypatch.setattr("fireside.converting.conversions.SPARE_BYTES", 1 << 60)
     with pytest.raises(StoreFull, match="are needed"):
         await conversions.convert(str(smollm2), "Q8_0", None, nothing)
-    assert list((home / "converted").iterdir()) == []
+    assert list((home / "converted").glob("*")) == []
 
 
 @pytest.mark.parametrize("alignment", [32, 64, 128])
@@ -224,7 +224,7 @@ async def test_weights_that_are_no_numbers_are_refused(
     source = write_model(tmp_path / "x.gguf", halves(first=float("nan")))
     with pytest.raises(ModelDamaged, match="no numbers"):
         await conversions.convert(str(source), "Q8_0", None, nothing)
-    assert list((home / "converted").iterdir()) == []
+    assert list((home / "converted").glob("*")) == []
 
 
 async def test_large_rows_are_converted_in_pieces(
