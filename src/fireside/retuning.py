@@ -21,8 +21,9 @@ from fireside.engines.protocol import ModelFile
 from fireside.engines.tuned import Profiles
 from fireside.profiles import Unused, Wish
 
-QUIET_S = 900.0
-"""after a reply: later than a machine is measured, and than most models are unloaded"""
+QUIET_S = 660.0
+"""after a reply: later than a machine is measured and most models are unloaded, and early enough to be done
+before a server leaves that a command started"""
 LOOKED_S = 0.1
 COMMAND = (sys.executable, "-P", "-m", "fireside.tuning", "tune")
 log = logging.getLogger(__name__)

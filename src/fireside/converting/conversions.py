@@ -6,6 +6,7 @@ import asyncio
 import re
 import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -137,7 +138,8 @@ class Conversions:
             )
         with one_at_a_time(self._folder):
             measured = await measure(before, after, self._start, self._today(), told)
-        await asyncio.to_thread(_keep, Path(card.path or "").parent, measured)
+        with suppress(OSError):  # what was measured is told all the same
+            await asyncio.to_thread(_keep, Path(card.path or "").parent, measured)
         return measured
 
     def _making(self, reference: str, kind: str, name: str | None) -> _Making:
