@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 
 import msgspec
@@ -18,6 +19,8 @@ from fireside.settings import Home, find_home, load_settings
 
 def main() -> int:
     """Return 0 when it is done, 1 after an error, 130 when it was interrupted."""
+    # A server that was started in the background of a script passes on that interruptions are ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         _print(_asked(sys.argv[1], find_home()))
     except FiresideError as error:
