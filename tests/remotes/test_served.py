@@ -131,9 +131,11 @@ def test_no_server_elsewhere_hears_of_what_nobody_has_sent(served: Served, stand
 def test_a_reply_that_was_cut_goes_on(served: Served, other_model: str) -> None:
     for model in ("remote:llama/small", other_model):
         conversation = served.new_conversation(defaults={"model": model})
-        record = served.ask(conversation, "Count to twenty in words.", sampling={"max_tokens": 8})
+        sampling = {"max_tokens": 8, "temperature": 0}
+        record = served.ask(conversation, "Count to twenty in words.", sampling=sampling)
         assert record["finish_reason"] == "length"
-        reply = served.post(f"/messages/{record['message_id']}/continue", {"sampling": {"max_tokens": 20}})
+        further = {"sampling": sampling | {"max_tokens": 20}}
+        reply = served.post(f"/messages/{record['message_id']}/continue", further)
         assert [name for _, name, _ in served.watch(reply["reply"]["id"])][-1] == "finished"
         longer = served.get(f"/messages/{reply['reply']['id']}/record")["text"]
         assert longer.startswith(record["text"])
