@@ -81,6 +81,22 @@ def test_threads_that_yield_read_prompts_beside_others() -> None:
     assert choose(YIELDING, Conditions(cores=FOUR, quota=2.0, busy=1.0)).prompt == 2
 
 
+@pytest.mark.parametrize(
+    ("now", "reply", "prompt"),
+    [
+        (Conditions(cores=TWO), 2, 2),
+        (Conditions(cores=FOUR, busy=2.0, beside=3), 4, 4),
+        (Conditions(cores=FOUR, quota=2.0, busy=1.0), 2, 2),
+        (Conditions(cores=FOUR, on_battery=True), 2, 4),
+    ],
+)
+def test_threads_that_leave_by_themselves_try_every_core(now: Conditions, reply: int, prompt: int) -> None:
+    chosen = choose(Choice(leaves=True), now)
+    assert (chosen.reply, chosen.prompt) == (reply, prompt)
+    assert "busy" not in chosen.because
+    assert choose(Choice(tuned=Wish(reply=1), leaves=True), now).reply == 1
+
+
 async def test_engines_that_are_loaded_are_counted(model: ModelFile, settings: Settings) -> None:
     before = Watch().conditions().beside
     engine = await start(model, settings)

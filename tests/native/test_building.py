@@ -21,7 +21,7 @@ from fireside.builds import Built, Prebuilt, Step
 from fireside.engines import built
 from fireside.errors import DownloadFailed, EngineUnavailable, ModelNotFound
 from fireside.native import build as building
-from fireside.native import source
+from fireside.native import changes, source
 from fireside.native.toolchain import Toolchain, find_toolchain
 from fireside.native.tuning import build_engine, model_to_compare, remove_engine
 from fireside.settings import Home, Settings
@@ -63,6 +63,8 @@ def archive(monkeypatch: pytest.MonkeyPatch, environ: dict[str, str]) -> Iterato
     """An index with a small project in the place of llama.cpp."""
     made = an_archive(FILES)
     monkeypatch.setattr(source, "SHA256", hashlib.sha256(made).hexdigest())
+    monkeypatch.setattr(changes, "HEADERS", {})
+    monkeypatch.setattr(changes, "CHANGES", (changes.Change("main.c", "return 0;", " /* ours */"),))
     with index_server(Index(b"", others={source.ARCHIVE: made})) as index:
         environ["PIP_INDEX_URL"] = index.simple
         yield made
@@ -82,7 +84,7 @@ async def test_the_source_is_fetched_once_without_what_is_not_compiled(
     told: list[tuple[int, int]] = []
     folder = await source.fetch_source(tmp_path, environ, lambda done, total: told.append((done, total)))
     assert told[-1] == (len(archive), len(archive))
-    assert (folder / "main.c").read_text() == FILES["main.c"]
+    assert (folder / "main.c").read_text() == "int main(void) { return 0; /* ours */ }\n"
     assert (folder / "tools/server/README.md").is_file()
     assert not (folder / "docs").exists()
     assert [path.name for path in tmp_path.iterdir()] == [folder.name]
@@ -111,6 +113,8 @@ async def test_nothing_is_written_outside_of_its_folder(
 ) -> None:
     made = an_archive({name: "out"})
     monkeypatch.setattr(source, "SHA256", hashlib.sha256(made).hexdigest())
+    monkeypatch.setattr(changes, "HEADERS", {})
+    monkeypatch.setattr(changes, "CHANGES", ())
     inside = tmp_path / "deep" / "deeper"
     with index_server(Index(b"", others={source.ARCHIVE: made})) as index:
         environ["PIP_INDEX_URL"] = index.simple

@@ -12,7 +12,7 @@ from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem, said, well
 from fireside.engines import built, control_groups, graphics, machine, processor
 from fireside.engines.conditions import LOOKED_S, Watch
-from fireside.engines.llamacpp_builds import yields
+from fireside.engines.llamacpp_builds import leaves, yields
 from fireside.engines.threads import Choice, Wish, choose
 
 LITTLE_BYTES = 1_000_000_000
@@ -49,7 +49,7 @@ def _threads(who: Examined) -> Iterator[Finding]:
     now = watch.conditions()
     wanted = Wish(who.settings.threads, who.settings.prompt_threads)
     engine = built.chosen(who.settings, who.home.engines)
-    chosen = choose(Choice(wanted, yields=yields(engine)), now)
+    chosen = choose(Choice(wanted, yields=yields(engine), leaves=leaves(engine)), now)
     yield well(
         "machine",
         said(

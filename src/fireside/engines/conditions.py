@@ -12,6 +12,7 @@ import msgspec
 
 from fireside.engines import control_groups, cores, machine
 from fireside.engines.child import living
+from fireside.engines.llamacpp_builds import leaves
 from fireside.engines.threads import OPEN, Choice, Conditions, Threads, Wish, choose
 from fireside.settings import Settings
 
@@ -27,7 +28,8 @@ def at_rest(settings: Settings, tuned: Wish = OPEN) -> Settings:
     """Return the settings with the threads that a model gets alone on a quiet machine: what is measured with
     them doesn't depend on what else is loaded or going on."""
     quiet = Conditions(cores.physical_cores(cores.logical_cores()), control_groups.cpu_quota())
-    threads = choose(Choice(Wish(settings.threads, settings.prompt_threads), tuned), quiet)
+    wanted = Wish(settings.threads, settings.prompt_threads)
+    threads = choose(Choice(wanted, tuned, leaves=leaves(settings)), quiet)
     return msgspec.structs.replace(settings, threads=threads.reply, prompt_threads=threads.prompt)
 
 

@@ -14,6 +14,8 @@ from fireside.settings import Settings
 
 EXECUTABLE = stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH
 COMMAND = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_child")
+CHANGED = "changes.txt"
+"""stands beside a server that was built with Fireside's changes, and tells which"""
 NATIVE = (sys.executable, "-P", "-m", "fireside.engines.llamacpp_native")
 """with the path of a server behind it"""
 
@@ -38,6 +40,14 @@ def yields(settings: Settings) -> bool:
     library is built without OpenMP.
     """
     return not settings.llama_server and sys.platform == "linux"
+
+
+def leaves(settings: Settings) -> bool:
+    """Return whether its threads leave by themselves while others have their cores: those of an engine that
+    was built with Fireside's changes (native/changes/fireside_threads.h)."""
+    if not settings.llama_server or sys.platform != "linux":
+        return False
+    return Path(settings.llama_server).expanduser().with_name(CHANGED).is_file()
 
 
 def build_today(settings: Settings) -> str:

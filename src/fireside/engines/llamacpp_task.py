@@ -6,7 +6,7 @@ import secrets
 
 import msgspec
 
-from fireside.engines.llamacpp_builds import yields
+from fireside.engines.llamacpp_builds import leaves, yields
 from fireside.engines.llamacpp_child import CPU_BATCH, Task
 from fireside.engines.protocol import ModelFile, Vault
 from fireside.engines.threads import Choice, Threads, Wish
@@ -53,6 +53,7 @@ def choice_of(model: ModelFile, settings: Settings) -> Choice:
         Wish(settings.threads, settings.prompt_threads),
         Wish(model.tuned.threads, model.tuned.prompt_threads),
         yields=yields(settings) and settled(settings, model.tuned).waiting != "active",
+        leaves=leaves(settings),
     )
 
 

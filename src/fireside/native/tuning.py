@@ -9,12 +9,13 @@ from pathlib import Path
 
 from fireside.builds import Built, Step
 from fireside.engines import built, machine, processor
+from fireside.engines.llamacpp_builds import CHANGED
 from fireside.engines.protocol import ModelFile
 from fireside.errors import ModelNotFound
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
 from fireside.models.references import place_of
-from fireside.native import source
+from fireside.native import changes, source
 from fireside.native.build import build
 from fireside.native.compare import compare, is_better
 from fireside.native.toolchain import find_toolchain
@@ -38,7 +39,7 @@ async def build_engine(home: Home, settings: Settings, tell: Tell) -> Built:
     tell(Step("compiling"))
     programs = await build(
         code,
-        folder / "objects",
+        _objects(folder, code),
         tools,
         os.environ,
         jobs=machine.usable_cores(),
@@ -53,7 +54,7 @@ async def build_engine(home: Home, settings: Settings, tell: Tell) -> Built:
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
         processor=processor.identity(),
-        source=f"{source.PROJECT} {source.VERSION}",
+        source=f"{source.PROJECT} {source.VERSION} + {changes.version()}",
         compiler=tools.compiler,
         compared=compared,
         failed=None if is_better(compared) else SLOWER,
@@ -83,6 +84,15 @@ def model_to_compare(home: Home, settings: Settings) -> ModelFile:
     )
 
 
+def _objects(folder: Path, code: Path) -> Path:
+    """Return the folder of what is compiled from this very source; other sources' make way."""
+    objects = folder / "objects"
+    cache = objects / "CMakeCache.txt"
+    if cache.is_file() and str(code) not in cache.read_text(errors="replace"):
+        shutil.rmtree(objects, ignore_errors=True)
+    return objects
+
+
 def _settle(programs: Path, folder: Path) -> Path:
     """Copy the programs to where they stay; a running engine keeps the file that it was started from."""
     kept = folder / "bin"
@@ -91,4 +101,5 @@ def _settle(programs: Path, folder: Path) -> Path:
         new = kept / f"{program.name}.new"
         shutil.copy2(program, new)
         new.replace(kept / program.name)
+    (kept / CHANGED).write_text(f"{changes.version()}\n")
     return kept / "llama-server"
