@@ -1,7 +1,8 @@
 """Fireside beside its peers: one run, side by side, on one machine.
 
     python benchmarks/peers.py run --model SmolLM2.Q4_0.gguf --into results.json \\
-        --native llama-server --python peers/bin/python --tuned-home HOME
+        --native llama-server --built HOME/engines/bin/llama-server --tuned-home HOME \\
+        --python peers/bin/python
     python benchmarks/peers.py table results.json [--into docs/guides/how-fast.md]
     python benchmarks/peers.py picture results.json picture.svg
     python benchmarks/peers.py floors results.json
@@ -56,6 +57,7 @@ def run(asked: argparse.Namespace) -> None:
             homes=Path(homes),
             work=asked.work.absolute(),
             native=asked.native and asked.native.absolute(),
+            built=asked.built and asked.built.absolute(),
             tuned_home=asked.tuned_home,
             python=asked.python and asked.python.absolute(),
         )
@@ -111,7 +113,8 @@ def parsed() -> argparse.Namespace:
     runs.add_argument("--into", type=Path, required=True, metavar="JSON")
     runs.add_argument("--pieces", nargs="+", choices=[*PIECES, "size"], default=[*PIECES, "size"])
     runs.add_argument("--sides", nargs="+", choices=[*ENTRIES], default=[*ENTRIES])
-    runs.add_argument("--native", type=Path, help="a llama-server that was built for this processor")
+    runs.add_argument("--native", type=Path, help="a llama-server of llama.cpp's own source, built here")
+    runs.add_argument("--built", type=Path, help="the one that `fireside tune --build` made: engines/bin")
     runs.add_argument("--python", type=Path, help="of an environment with the peers' libraries")
     runs.add_argument("--tuned-home", type=Path, help="a FIRESIDE_HOME in which `fireside tune` has run")
     runs.add_argument("--work", type=Path, default=Path(tempfile.gettempdir(), "fireside-peers"))

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import httpx
 
 from beside.peers import Native, Serve, Spoken, unpacked
 from beside.results import Results
-from sides import Chatting, Fireside, Plain, Side
+from sides import Chatting, Fireside, Plain, Side, cpu_s
 
 CONTEXT = 8192
 CROWD = 8
@@ -27,6 +28,7 @@ FAILURES = (httpx.HTTPError, OSError, AssertionError, ValueError, KeyError, subp
 LEFT = shutil.ignore_patterns("snapshots", "logs", "fireside.db*", "runtime.json", "*.lock", "models")
 """of a tuned home: what was said there, and the models"""
 STAYS = {"model_idle_s": 3600}
+RESTS_S, PATIENCE_S = 0.3, 120.0
 
 
 class Running(Side, Protocol):
@@ -46,6 +48,9 @@ class Given:
     work: Path
     """a folder for what is made once"""
     native: Path | None = None
+    """a llama-server as llama.cpp has it"""
+    built: Path | None = None
+    """one that `fireside tune` built"""
     tuned_home: Path | None = None
     python: Path | None = None
     """of an environment with torch, transformers and openvino-genai"""
@@ -59,7 +64,7 @@ def _fireside(given: Given, crowd: int, **settings: object) -> Fireside:
 
 
 def _built(given: Given, crowd: int) -> Fireside:
-    return _fireside(given, crowd, llama_server=given.native)
+    return _fireside(given, crowd, llama_server=given.built)
 
 
 def _tuned(given: Given, crowd: int) -> Fireside:
@@ -117,8 +122,8 @@ class Entry:
 
 ENTRIES = {
     "fireside": Entry("Fireside", _fireside, ours=True, counts=True),
-    "fireside-native": Entry("Fireside, built here", _built, ("native",), ours=True, counts=True),
-    "fireside-tuned": Entry("Fireside, tuned", _tuned, ("native", "tuned_home"), ours=True, counts=True),
+    "fireside-native": Entry("Fireside, built here", _built, ("built",), ours=True, counts=True),
+    "fireside-tuned": Entry("Fireside, tuned", _tuned, ("built", "tuned_home"), ours=True, counts=True),
     "engine": Entry("llama.cpp's server, prebuilt", _engine, counts=True),
     "native": Entry("llama.cpp's server, built here", _native, ("native",), counts=True),
     "loop": Entry("transformers, in a loop", _loop, ("python",)),
@@ -170,9 +175,22 @@ class Field:
         try:
             if name not in self._running:
                 self.start(name)
+            self._rest()
             yield self._running[name]
         except FAILURES as error:
             self.out(name, error)
+
+    def _rest(self) -> None:
+        """Wait until nobody computes: what one side does after its answer would slow the next one."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            before = self._worked_s()
+            time.sleep(RESTS_S)
+            if self._worked_s() - before < RESTS_S / 10:
+                return
+
+    def _worked_s(self) -> float:
+        return sum(cpu_s(one) for side in self._running.values() for one in family(side.pid))
 
     def start(self, name: str) -> None:
         side = ENTRIES[name].make(self._given, self._crowd)
@@ -204,6 +222,13 @@ class Field:
     def end(self) -> None:
         for name in [*self._running]:
             self.stop(name)
+
+
+def family(pid: int) -> list[int]:
+    """Return a process and all that it began."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    children = [int(child) for thread in threads for child in thread.read_text().split()]
+    return [pid, *(one for child in children for one in family(child))]
 
 
 def interface(side: Running) -> Chatting:

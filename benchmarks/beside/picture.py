@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from html import escape
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ PANELS = (
     ("edit", "edited copy", "A text written again"),
 )
 WIDTH, GAP, LABEL, ROW, HEAD = 900, 20, 188, 19, 34
+CAPTION, LINE = 130, 16
+"""letters of a line of the caption, and its height"""
 STYLE = """
 text { font: 12px system-ui, sans-serif; fill: #1F1B16 }
 .title { font-weight: 600; font-size: 13px }
@@ -56,20 +59,22 @@ def drawn(results: Results, model: str) -> str:
             words = f"{title} ({found[0].unit}, {better} is better)"
             panels.append(Panel(words, found))
     width = (WIDTH - 3 * GAP) // 2
-    lines, top = [], GAP + 22
+    described = escape(f"{model} · {machine_words(results).strip()}")
+    caption = textwrap.wrap(described, CAPTION)
+    lines, top = [], GAP + 4 + LINE * len(caption)
+    lines += [
+        f'<text class="note" x="{GAP}" y="{GAP + 4 + LINE * row}">{line}</text>'
+        for row, line in enumerate(caption)
+    ]
     for left in range(0, len(panels), 2):
         pair = panels[left : left + 2]
         for number_in_pair, panel in enumerate(pair):
             lines += bars(panel, GAP + number_in_pair * (width + GAP), top, width)
         top += max(panel.height for panel in pair) + GAP
-    described = escape(f"{model} · {machine_words(results).strip()}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top}" role="img" '
         f'aria-label="{described}">\n<style>{STYLE}</style>\n'
-        f'<rect class="page" width="{WIDTH}" height="{top}" rx="8"/>\n'
-        f'<text class="note" x="{GAP}" y="{GAP + 4}" font-size="10">{described}</text>\n'
-        + "\n".join(lines)
-        + "\n</svg>\n"
+        f'<rect class="page" width="{WIDTH}" height="{top}" rx="8"/>\n' + "\n".join(lines) + "\n</svg>\n"
     )
 
 

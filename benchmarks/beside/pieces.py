@@ -13,13 +13,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from beside.field import CROWD, ENTRIES, Field, Running, interface
+from beside.field import CROWD, ENTRIES, Field, Running, family, interface
 from memory import a_long_text
 from sides import Wish
 
 TELLING = Wish(tokens=96, temperature=0.8, forced=True)
 SHORT, MIDDLE, LONG = 0, 2000, 6000
 """tokens that stand before the question"""
+OF_TEXT = 0.87
+"""The text's numbers grow longer; the question and the template take some, too."""
 ROUNDS = {SHORT: 3, MIDDLE: 2, LONG: 2}
 QUESTIONS = [
     "What is Newtonian mechanics?",
@@ -67,7 +69,7 @@ def long_question(tokens: int) -> str:
     """Return a question behind a text of about so many tokens that nobody was ever given."""
     number = fresh()
     asked = f"Tell a long story about ship number {number} and the people on board, with many details."
-    return f"{a_long_text(tokens, first=number)}\n\n{asked}" if tokens else asked
+    return f"{a_long_text(round(tokens * OF_TEXT), first=number)}\n\n{asked}" if tokens else asked
 
 
 def prose(sentences: int) -> str:
@@ -205,8 +207,9 @@ def together(side: Running, crowd: int, wish: Wish) -> float:
 
 @contextmanager
 def another_program() -> Iterator[None]:
-    """A process that computes all the time."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    """A process that computes all the time, in a session of its own as a desktop's programs are: the system
+    shares out cores by session first."""
+    process = subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
     try:
         yield
     finally:
@@ -224,12 +227,6 @@ def memory_mb(pid: int) -> float:
             continue
         total += int(told.partition("Pss:")[2].split()[0]) / 1000
     return total
-
-
-def family(pid: int) -> list[int]:
-    threads = Path(f"/proc/{pid}/task").glob("*/children")
-    children = [int(child) for thread in threads for child in thread.read_text().split()]
-    return [pid, *(one for child in children for one in family(child))]
 
 
 class Piece(NamedTuple):
