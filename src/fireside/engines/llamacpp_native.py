@@ -26,8 +26,11 @@ from fireside.profiles import MATCHED_TOKENS
 LISTENING = re.compile(rb"listening on (http://[\d.]+:\d+)")
 """what every version of the server has said once it answers (tools/server/server.cpp)"""
 REASON_BYTES = 400
-POLLING = {"active": 100, "passive": 0}
-"""percent of the time for which its threads look for work before they sleep; 50 where nothing is said"""
+POLLING = {"active": 100, None: 2, "passive": 0}
+"""Hundredths of the longest time, some tenths of a second, for which its threads look for work before they sleep.
+
+The server's own 50 keep the cores busy long after a reply, and gain nothing over 2 while one is written.
+"""
 
 
 def main() -> None:
@@ -87,8 +90,7 @@ def arguments(task: Task) -> list[str]:
             told["--spec-type"] = "ngram-simple"
             told["--spec-ngram-simple-size-n"] = MATCHED_TOKENS
             told["--spec-ngram-simple-size-m"] = task.drafted_tokens
-    if task.waiting:
-        told["--poll"] = POLLING[task.waiting]
+    told["--poll"] = POLLING[task.waiting]
     if task.projector:
         told["--mmproj"] = task.projector
     adapters = [word for path, scale in task.adapters for word in ("--lora-scaled", f"{path}:{scale}")]
