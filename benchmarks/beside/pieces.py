@@ -36,6 +36,8 @@ QUESTIONS = [
     "Who was Isaac Newton?",
 ]
 ANSWER = Wish(tokens=64, temperature=0.8, forced=True)
+BUSY_TOKENS = 16
+"""Some sides take seconds for each."""
 COPY = Wish(tokens=192, forced=True)
 CROWDS = (1, 2, 4, 8)
 PLACES = ("harbour", "village", "market", "forest", "castle", "bridge", "valley", "station", "orchard")
@@ -144,7 +146,7 @@ def restart(field: Field, pace: Pace) -> None:
 
 def busy(field: Field, pace: Pace) -> None:
     """How fast replies are written, in turns with nothing else running and with a core taken by another."""
-    wish = TELLING._replace(tokens=48)
+    wish = TELLING._replace(tokens=BUSY_TOKENS)
     for _ in pace.rounds(4):
         for name in field.turns():
             with field.asking(name) as side:
