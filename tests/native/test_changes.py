@@ -74,6 +74,16 @@ def test_drafts_grow_while_they_are_right(tmp_path: Path, right: tuple[int, ...]
     assert told.split() == [*drafted.split(), "2"]
 
 
+def test_attention_is_what_sums_in_double_precision_are(tmp_path: Path) -> None:
+    # Plain instructions and the machine's own take different ways through it.
+    for options in (["-Wno-psabi"], ["-march=native"]):
+        program = compiled(HERE / "attention.cpp", tmp_path, "c++", "-std=c++20", "-pthread", *options)
+        told = subprocess.run([program], capture_output=True, check=True, text=True).stdout.split()
+        cases, handled, worst = int(told[0]), int(told[1]), float(told[2])
+        assert handled == cases > 40
+        assert worst < 1e-4
+
+
 @contextmanager
 def another_program(core: int) -> Iterator[None]:
     """A program that computes on a core all the time."""

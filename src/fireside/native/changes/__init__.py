@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 FOLDER = Path(__file__).parent
 THREADS, DRAFTS = "ggml/src/ggml-cpu/ggml-cpu.c", "common/speculative.cpp"
-HEADERS = {"fireside_threads.h": THREADS, "fireside_drafts.h": DRAFTS}
+ATTENTION = "ggml/src/ggml-cpu/ops.cpp"
+HEADERS = {"fireside_threads.h": THREADS, "fireside_attention.h": ATTENTION, "fireside_drafts.h": DRAFTS}
 """and which file each is put beside"""
 
 COUNTED = "atomic_load_explicit(&tp->n_graph, memory_order_relaxed) & GGML_THREADPOOL_N_THREADS_MASK"
@@ -101,6 +102,24 @@ CHANGES = (
         "    // don't leave affinity set on the main thread\n",
         "    fireside_disband(&threadpool->team);\n\n",
         "before",
+    ),
+    Change(
+        ATTENTION,
+        """static void ggml_compute_forward_flash_attn_ext_f16(
+        const ggml_compute_params * params,
+        ggml_tensor * dst) {
+""",
+        """#include "fireside_attention.h"
+
+static void ggml_compute_forward_flash_attn_ext_f16(
+        const ggml_compute_params * params,
+        ggml_tensor * dst) {
+
+    if (fireside::attend(params, dst)) {
+        return;
+    }
+""",
+        "instead",
     ),
     Change(DRAFTS, '#include "speculative.h"\n', '\n#include "fireside_drafts.h"\n'),
     Change(
