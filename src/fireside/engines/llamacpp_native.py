@@ -27,7 +27,7 @@ LISTENING = re.compile(rb"listening on (http://[\d.]+:\d+)")
 """what every version of the server has said once it answers (tools/server/server.cpp)"""
 REASON_BYTES = 400
 POLLING = {"active": 100, None: 2, "passive": 0}
-"""Hundredths of the longest time, some tenths of a second, for which its threads look for work before they sleep.
+"""Hundredths of the longest time, some tenths of a second, for which threads look for work before they sleep.
 
 The server's own 50 keep the cores busy long after a reply, and gain nothing over 2 while one is written.
 """
