@@ -42,12 +42,15 @@ def yields(settings: Settings) -> bool:
     return not settings.llama_server and sys.platform == "linux"
 
 
+def is_changed(settings: Settings) -> bool:
+    """Return whether it was built with Fireside's changes (native/changes)."""
+    server = settings.llama_server
+    return bool(server) and Path(server or "").expanduser().with_name(CHANGED).is_file()
+
+
 def leaves(settings: Settings) -> bool:
-    """Return whether its threads leave by themselves while others have their cores: those of an engine that
-    was built with Fireside's changes (native/changes/fireside_threads.h)."""
-    if not settings.llama_server or sys.platform != "linux":
-        return False
-    return Path(settings.llama_server).expanduser().with_name(CHANGED).is_file()
+    """Return whether its threads leave by themselves while others have their cores."""
+    return is_changed(settings) and sys.platform == "linux"
 
 
 def build_today(settings: Settings) -> str:

@@ -27,9 +27,10 @@ LISTENING = re.compile(rb"listening on (http://[\d.]+:\d+)")
 """what every version of the server has said once it answers (tools/server/server.cpp)"""
 REASON_BYTES = 400
 POLLING = {"active": 100, None: 2, "passive": 0}
-"""Hundredths of the longest time, some tenths of a second, for which threads look for work before they sleep.
+"""Percent of the longest time for which threads look for work before they sleep.
 
-The server's own 50 keep the cores busy long after a reply, and gain nothing over 2 while one is written.
+The server's own 50 keep the cores busy for up to seconds after a reply, and gain nothing over 2 while one is
+written. With Fireside's changes 2 are 5 ms, whatever a look takes on this processor.
 """
 
 
@@ -90,7 +91,8 @@ def arguments(task: Task) -> list[str]:
             told["--spec-type"] = "ngram-simple"
             told["--spec-ngram-simple-size-n"] = MATCHED_TOKENS
             told["--spec-ngram-simple-size-m"] = task.drafted_tokens
-    told["--poll"] = POLLING[task.waiting]
+    # Those that read have their own, as soon as their number is told.
+    told["--poll"] = told["--poll-batch"] = POLLING[task.waiting]
     if task.projector:
         told["--mmproj"] = task.projector
     adapters = [word for path, scale in task.adapters for word in ("--lora-scaled", f"{path}:{scale}")]

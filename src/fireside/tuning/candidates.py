@@ -28,6 +28,8 @@ class Facts(msgspec.Struct, frozen=True):
     on_graphics: bool
     read_tokens_per_s: float
     """a prompt's, as it is read now"""
+    is_changed: bool = False
+    """whether the engine was built with Fireside's changes"""
 
 
 class Dimension(msgspec.Struct, frozen=True):
@@ -63,9 +65,16 @@ def _slots(facts: Facts, best: Tuned) -> Iterator[object]:
 
 
 def _waiting(facts: Facts, best: Tuned) -> Iterator[object]:
-    # One alone never waits for another.
+    # One alone never waits for another. Those that leave by themselves would take one that stays awake, the
+    # other engine's in this comparison, for another program.
+    if facts.is_changed:
+        return
     if (best.threads or facts.threads, best.prompt_threads or facts.prompt_threads) != (1, 1):
         yield from ("passive", "active")
+
+
+def _flash_attention(facts: Facts, best: Tuned) -> Iterator[object]:
+    yield not facts.is_changed  # what isn't usual
 
 
 def _one(*values: object) -> Callable[[Facts, Tuned], Iterator[object]]:
@@ -77,7 +86,7 @@ DIMENSIONS = (
     Dimension("threads", ("writing", "later"), _threads),
     Dimension("waiting", SINGLE, _waiting),
     Dimension("batch", ("reading",), _batches),
-    Dimension("flash_attention", LOOKING_BACK, _one(True)),
+    Dimension("flash_attention", LOOKING_BACK, _flash_attention),
     Dimension("cache_type", LOOKING_BACK, _one("q8_0"), on_graphics=True, costs_quality=True),
     Dimension("speculation", ("chat", "editing", "summarising"), _one("ngram"), on_graphics=True),
     Dimension("slots", ("together",), _slots, on_graphics=True),

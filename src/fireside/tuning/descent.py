@@ -63,6 +63,7 @@ class Descent:
         is_busy: bool,
         limit_s: float,
         tell: Tell,
+        is_changed: bool = False,
     ) -> None:
         names = [field.name for field in msgspec.structs.fields(Tuned)]
         self._start = start
@@ -71,6 +72,7 @@ class Descent:
         self._usual = self._best = settled(settings)
         self._settings = msgspec.structs.replace(settings, **dict.fromkeys(names))
         self._is_busy = is_busy
+        self._is_changed = is_changed
         self._end = time.monotonic() + limit_s
         self._tell = tell
         self._chance = Random(os.urandom(16))  # noqa: S311 - words by chance, no secrets
@@ -108,6 +110,7 @@ class Descent:
                 prompt_threads=trial.engine.info.prompt_threads or cores,
                 on_graphics=trial.engine.info.device == "gpu",
                 read_tokens_per_s=await trial.speed("reading"),
+                is_changed=self._is_changed,
             )
         self._threads, self._prompt_threads = facts.threads, facts.prompt_threads
         self._took_s.append(time.monotonic() - began)

@@ -34,6 +34,8 @@ TRIAL_S = 0.4
 WRITTEN, WRITTEN_TEXT, WRITTEN_EACH = 24, 64, 16
 LEAST_WRITTEN, TALKS = 12, 3
 NEW_TOKENS = 8
+ASLEEP_S = 0.05
+"""after which the other engine's threads don't look for work any more"""
 USERS = 8
 SLOTS = 2
 """one for what is short and one for what is later; together, as many as are tried"""
@@ -179,7 +181,10 @@ async def turns(
             if turn and time.monotonic() > end:
                 break
             first, second = (present, other) if number % 2 else (other, present)
-            speeds = {first: await first.speed(kind), second: await second.speed(kind)}
+            speeds = {}
+            for trial in (first, second):
+                await asyncio.sleep(ASLEEP_S)
+                speeds[trial] = await trial.speed(kind)
             turn[kind] = (speeds[present], speeds[other])
         if not found or turn.keys() == found[0].keys():
             found.append(turn)

@@ -10,6 +10,7 @@ import msgspec
 from fireside.engines import machine
 from fireside.engines.built import chosen
 from fireside.engines.fit import memory_allows, need_of
+from fireside.engines.llamacpp_builds import is_changed
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
 from fireside.engines.tuned import conditions, profiles_of
@@ -42,7 +43,15 @@ async def tune(home: Home, settings: Settings, wish: Wish, tell: Tell) -> Profil
             hint="close other programs, unload models (fireside models unload), or tune a smaller model",
         )
     was_busy = await _others_compute()
-    descent = Descent(starter(), model, today, is_busy=was_busy, limit_s=wish.limit_s, tell=tell)
+    descent = Descent(
+        starter(),
+        model,
+        today,
+        is_busy=was_busy,
+        limit_s=wish.limit_s,
+        tell=tell,
+        is_changed=is_changed(today),
+    )
     found = await descent.go()
     needed = need_of(msgspec.structs.replace(model, tuned=found.tuned), USUAL_SLOTS)
     profile = Profile(

@@ -87,8 +87,18 @@ CHANGES = (
     Change(
         THREADS,
         "    const uint64_t n_rounds = 1024UL * 128 * threadpool->poll;\n",
-        """    const bool     is_member = state->ith < fireside_members(&threadpool->team);
-    const uint64_t n_rounds  = is_member ? 1024UL * 128 * threadpool->poll : 0;
+        """    const bool    is_member = state->ith < fireside_members(&threadpool->team);
+    const int64_t until_us  = fireside_now_us() + (is_member ? FIRESIDE_POLL_US * threadpool->poll : 0);
+""",
+        "instead",
+    ),
+    Change(
+        THREADS,
+        "    for (uint64_t i=0; !ggml_graph_compute_thread_ready(state) && i < n_rounds; i++) {\n",
+        """    for (uint64_t i = 0; !ggml_graph_compute_thread_ready(state); i++) {
+        if (i % FIRESIDE_LOOKS == 0 && fireside_now_us() >= until_us) {
+            break;
+        }
 """,
         "instead",
     ),

@@ -6,8 +6,10 @@
 // whether the others have come. A thread that waits for a core, as soon as another program computes, keeps all
 // of them waiting for as long as the system lets that program run: milliseconds each time, seconds for a token.
 //
-// So a thread that waits long looks whether another one is ready to run and doesn't. If so, the team goes on
-// from the next node of the graph with fewer. After a while, longer each time that it fails, one more is tried.
+// So a thread that waits long looks whether another one is ready to run and doesn't. If so, it gives up its own core
+// for a moment: that helps where both were put on the same one. Where it doesn't help, several times in a row, the
+// team goes on from the next node of the graph with fewer. After a while, longer each time that it fails, one
+// more is tried.
 //
 // Included by ggml-cpu.c. All functions are called by the threads of one team, `consider`, `muster` and `disband`
 // by its first thread only.
@@ -27,13 +29,17 @@ static inline void ggml_thread_cpu_relax(void);
 
 enum {
     FIRESIDE_MOST          = 512,      // threads that ggml allows
-    FIRESIDE_LOOKS         = 8192,     // at the barrier before the clock is asked: 0.1 to 0.5 ms
-    FIRESIDE_WATCHED_US    = 1000,     // how long another one is watched
+    FIRESIDE_LOOKS         = 32,       // before the clock is asked: a pause takes 0.01 to 0.7 us
+    FIRESIDE_PATIENCE_US   = 400,      // at a barrier
+    FIRESIDE_POLL_US       = 2500,     // for each percent of ggml's polling
+    FIRESIDE_WATCHED_US    = 2000,     // how long another one is watched
     FIRESIDE_NAP_US        = 100,
-    FIRESIDE_LEAST_AWAY_US = 50000,
+    FIRESIDE_NAPS          = 3,        // in vain, before one leaves
+    FIRESIDE_IN_A_ROW_US   = 50000,
+    FIRESIDE_LEAST_AWAY_US = 20000,
     FIRESIDE_MOST_AWAY_US  = 1000000,
     FIRESIDE_TRIAL_US      = 20000,    // of computing, after which one that came back stays
-    FIRESIDE_CALM_US       = 5000000,  // without anybody leaving, after which all is forgotten
+    FIRESIDE_CALM_US       = 40000,    // of computing, after which one that leaves does so for the first time
 };
 
 struct fireside_team {
@@ -42,7 +48,8 @@ struct fireside_team {
     atomic_int  starved;                    // how many were found ready to run and without a core
     atomic_int  ids[FIRESIDE_MOST];         // the system's
     atomic_bool dismissed[FIRESIDE_MOST];   // told to leave, and not gone yet
-    int         mustered;                   // threads that began this graph
+    int         planned;                    // threads that there would be for this graph
+    int         mustered;                   // and those that began it
     int64_t     began_us;
 };
 
@@ -51,8 +58,9 @@ static struct {
     atomic_int   most;       // threads that find a core; 0: no limit is known
     atomic_llong retry_us;   // when one more is tried
     atomic_llong away_us;    // how long was waited for that
-    atomic_llong calm_us;    // computed since one more was taken
-    atomic_llong left_us;    // when one left last
+    atomic_int   naps;       // in a row
+    atomic_llong napped_us;  // when the last one was
+    atomic_llong calm_us;    // computed since one left, but for the time with fewer
 } fireside_known;
 
 static inline int64_t fireside_now_us(void) {
@@ -69,6 +77,17 @@ static inline void fireside_found(struct fireside_team * team) {
 
 static inline int fireside_members(struct fireside_team * team) {
     return atomic_load_explicit(&team->members, memory_order_relaxed);
+}
+
+// Look some times whether `passed` isn't `before` any more.
+static inline bool fireside_looks(atomic_int * passed, int before) {
+    for (int i = 0; i < FIRESIDE_LOOKS; i++) {
+        if (atomic_load_explicit(passed, memory_order_relaxed) != before) {
+            return true;
+        }
+        ggml_thread_cpu_relax();
+    }
+    return false;
 }
 
 #ifdef __linux__
@@ -132,17 +151,19 @@ static __attribute__((noinline)) void fireside_watch(struct fireside_team * team
             computed_us[i] = fireside_computed_us(atomic_load_explicit(&team->ids[i], memory_order_relaxed));
         }
         while (now_us - since_us < FIRESIDE_WATCHED_US) {
-            for (int i = 0; i < FIRESIDE_LOOKS / 16; i++) {
-                if (atomic_load_explicit(passed, memory_order_relaxed) != before) {
-                    return;
-                }
-                ggml_thread_cpu_relax();
+            if (fireside_looks(passed, before)) {
+                return;
             }
             now_us = fireside_now_us();
         }
         const int starved = fireside_count_starved(team, computed_us, members, now_us - since_us);
         if (starved > 0) {
-            atomic_store_explicit(&team->starved, starved, memory_order_relaxed);
+            const bool in_a_row = now_us - atomic_exchange(&fireside_known.napped_us, now_us) < FIRESIDE_IN_A_ROW_US;
+            const int  naps     = in_a_row ? atomic_fetch_add(&fireside_known.naps, 1) + 1 : 1;
+            atomic_store(&fireside_known.naps, naps);
+            if (naps > FIRESIDE_NAPS) {
+                atomic_store_explicit(&team->starved, starved, memory_order_relaxed);
+            }
             // The system gives a core that is left to whoever waits for one.
             usleep(FIRESIDE_NAP_US);
         }
@@ -167,11 +188,14 @@ static inline void fireside_watch(struct fireside_team * team, atomic_int * pass
 
 // Wait until `passed` isn't `before` any more.
 static inline void fireside_await(struct fireside_team * team, atomic_int * passed, int before) {
-    for (int i = 0; i < FIRESIDE_LOOKS; i++) {
-        if (atomic_load_explicit(passed, memory_order_relaxed) != before) {
+    if (fireside_looks(passed, before)) {
+        return;
+    }
+    const int64_t until_us = fireside_now_us() + FIRESIDE_PATIENCE_US;
+    while (fireside_now_us() < until_us) {
+        if (fireside_looks(passed, before)) {
             return;
         }
-        ggml_thread_cpu_relax();
     }
     fireside_watch(team, passed, before);
 }
@@ -219,35 +243,32 @@ static inline int fireside_muster(struct fireside_team * team, int planned) {
     atomic_store(&team->members, n);
     atomic_store(&team->wanted, n);
     atomic_store(&team->starved, 0);
+    team->planned  = planned;
     team->mustered = n;
     team->began_us = now_us;
     return n;
 }
 
-// After a graph: remember how many found a core.
+// After a graph: remember how many found a core. What only passed by, a moment of another program's, is soon
+// forgotten; what has a core for good is tried less and less.
 static inline void fireside_disband(struct fireside_team * team) {
-    const int members = fireside_members(team);
-    const int most    = atomic_load(&fireside_known.most);
-    if (members == team->mustered && most == 0) {
-        return;
-    }
-    const int64_t now_us = fireside_now_us();
+    const int64_t now_us  = fireside_now_us();
+    const int     members = fireside_members(team);
+    const int     most    = atomic_load(&fireside_known.most);
+    int64_t       calm_us = atomic_load(&fireside_known.calm_us);
     if (members < team->mustered) {
-        const bool    calm    = now_us - atomic_load(&fireside_known.left_us) > FIRESIDE_CALM_US;
-        const int64_t before  = calm ? 0 : atomic_load(&fireside_known.away_us);
-        int64_t       away_us = before * 2;
+        const bool    again   = calm_us < FIRESIDE_CALM_US;
+        int64_t       away_us = again ? 2 * atomic_load(&fireside_known.away_us) : 0;
         away_us = away_us < FIRESIDE_LEAST_AWAY_US ? FIRESIDE_LEAST_AWAY_US : away_us;
         away_us = away_us > FIRESIDE_MOST_AWAY_US ? FIRESIDE_MOST_AWAY_US : away_us;
         atomic_store(&fireside_known.most, members);
         atomic_store(&fireside_known.away_us, away_us);
         atomic_store(&fireside_known.retry_us, now_us + away_us);
-        atomic_store(&fireside_known.left_us, now_us);
         atomic_store(&fireside_known.calm_us, 0);
-    } else if (members > most) {
-        const int64_t calm_us = atomic_load(&fireside_known.calm_us) + now_us - team->began_us;
-        const bool    stays   = calm_us >= FIRESIDE_TRIAL_US;
-        atomic_store(&fireside_known.calm_us, stays ? 0 : calm_us);
-        if (stays) {
+    } else if (most == 0 || members > most || members == team->planned) {
+        calm_us += now_us - team->began_us;
+        atomic_store(&fireside_known.calm_us, calm_us);
+        if (most != 0 && members > most && calm_us >= FIRESIDE_TRIAL_US) {
             atomic_store(&fireside_known.most, members);
         }
     }
