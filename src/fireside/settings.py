@@ -106,7 +106,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue_length_each: Positive = 16
     """Requests of one key or conversation that wait at most."""
     threads: Positive | None = None
-    """Threads that write replies; by default one less than the cores."""
+    """Threads that write replies; by default one less than the cores; all, where they leave by themselves."""
     llama_server: str | None = None
     """A llama.cpp server of your own, instead of the engine that came with Fireside."""
     prompt_threads: Positive | None = None
@@ -116,7 +116,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     batch: Annotated[int, Meta(ge=32, le=4096)] | None = None
     """Tokens of a prompt that are read at once."""
     flash_attention: bool | None = None
-    """On the processor; by default off. On graphics processors the engine chooses."""
+    """On the processor; by default off, and on in an engine that was built here. On graphics processors the
+    engine chooses."""
     cache_type: Literal["f16", "q8_0"] | None = None
     """What keys, and with flash attention values too, are kept as; by default f16."""
     speculation: Literal["off", "ngram"] | None = None

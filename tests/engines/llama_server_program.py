@@ -17,7 +17,7 @@ VALUES = (
     "model host port parallel ctx-size batch-size ubatch-size threads threads-batch cache-ram fit verbosity"
 )
 MORE = (
-    "slot-save-path pooling flash-attn mmproj cache-type-k cache-type-v poll "
+    "slot-save-path pooling flash-attn mmproj cache-type-k cache-type-v poll poll-batch "
     "spec-type spec-ngram-simple-size-n spec-ngram-simple-size-m"
 )
 SWITCHES = "no-kv-unified no-cache-idle-slots no-ui jinja no-warmup embedding"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import stat
+import sys
 from pathlib import Path
 
 import msgspec
@@ -13,9 +14,10 @@ import pytest
 from fireside.engines.built import BuiltFirst
 from fireside.engines.fit import need_of
 from fireside.engines.llamacpp import key_today
+from fireside.engines.llamacpp_builds import CHANGED
 from fireside.engines.llamacpp_child import Task
 from fireside.engines.llamacpp_native import arguments
-from fireside.engines.llamacpp_task import task_of
+from fireside.engines.llamacpp_task import choice_of, task_of
 from fireside.engines.protocol import Engine, LoadProgress, ModelFile, Piece
 from fireside.engines.registry import starter
 from fireside.engines.tuned import OTHERS, Profiles, TunedFirst, conditions
@@ -146,6 +148,24 @@ def test_both_kinds_of_engine_are_told_the_same(model: ModelFile, bare: Settings
     assert told["--poll"] == "100"
     assert told["--ubatch-size"] == "256"
     assert told["--parallel"] == "4"
+
+
+def test_an_engine_with_our_changes_looks_back_in_our_way(
+    model: ModelFile, bare: Settings, tmp_path: Path
+) -> None:
+    server = tmp_path / "llama-server"
+    server.write_text("#!/bin/sh")
+    own = msgspec.structs.replace(bare, llama_server=str(server), threads=None)
+    assert not task_of(model, own, None).flash_attention
+    before = key_today(model, own)
+    assert not choice_of(model, own).leaves
+    (tmp_path / CHANGED).write_text("1")
+    assert task_of(model, own, None).flash_attention
+    assert key_today(model, own) != before
+    assert choice_of(model, own).leaves == (sys.platform == "linux")
+    without = msgspec.structs.replace(own, flash_attention=False)
+    assert not task_of(model, without, None).flash_attention
+    assert key_today(model, without) == before
 
 
 def test_drafts_of_all_slots_fit_into_a_batch(model: ModelFile, bare: Settings) -> None:

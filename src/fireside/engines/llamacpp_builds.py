@@ -48,6 +48,14 @@ def is_changed(settings: Settings) -> bool:
     return bool(server) and Path(server or "").expanduser().with_name(CHANGED).is_file()
 
 
+def has_flash_attention(settings: Settings, tuned: bool | None) -> bool:
+    """Return whether flash attention is used on the processor: as it was set or tuned, else where it is ours.
+
+    llama.cpp's own is slower there once it looks back at much; Fireside's is faster at everything.
+    """
+    return is_changed(settings) if tuned is None else tuned
+
+
 def leaves(settings: Settings) -> bool:
     """Return whether its threads leave by themselves while others have their cores."""
     return is_changed(settings) and sys.platform == "linux"

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.engines.llamacpp_builds import has_flash_attention
 from fireside.engines.protocol import Held, ModelFile, Notice, Origin, Vault
 from fireside.engines.slots import WORTH_SAVING_TOKENS, WORTH_TOKENS, Slot, Slots, worth_restoring
 from fireside.errors import EngineCrashed, FiresideError
@@ -67,7 +68,8 @@ class Taken(msgspec.Struct, frozen=True):
 def state_key(model: ModelFile, settings: Settings, build: str) -> str:
     """Return what tells states of this model, in this build with these settings, from all others."""
     tuned = settled(settings, model.tuned)
-    values = tuned.cache_type if tuned.flash_attention else None
+    has_flash = has_flash_attention(settings, tuned.flash_attention)
+    values = tuned.cache_type if has_flash else None
     parts = {
         "model": model.identity,
         "build": build,
@@ -76,7 +78,7 @@ def state_key(model: ModelFile, settings: Settings, build: str) -> str:
         "unified": False,
         "cache_types": (tuned.cache_type or "f16", values or "f16"),
         # Values lie in another order with it.
-        "flash_attention": "everywhere" if tuned.flash_attention else "on graphics processors",
+        "flash_attention": "everywhere" if has_flash else "on graphics processors",
         "adapters": tuple((one.identity, one.scale) for one in model.adapters),
     }
     return hashlib.blake2b(msgspec.json.encode(parts, order="sorted"), digest_size=16).hexdigest()

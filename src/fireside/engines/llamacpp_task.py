@@ -6,7 +6,7 @@ import secrets
 
 import msgspec
 
-from fireside.engines.llamacpp_builds import is_changed, leaves, yields
+from fireside.engines.llamacpp_builds import has_flash_attention, leaves, yields
 from fireside.engines.llamacpp_child import CPU_BATCH, Task
 from fireside.engines.protocol import ModelFile, Vault
 from fireside.engines.threads import Choice, Threads, Wish
@@ -40,8 +40,7 @@ def task_of(model: ModelFile, settings: Settings, vault: Vault | None) -> Task:
         projector=str(model.projector.absolute()) if model.projector else None,
         slot_save_path=str(vault.folder.absolute()) if vault and vault.enabled else None,
         batch=batch,
-        # On a processor llama.cpp's own is slower once it looks back at much; ours is faster at everything.
-        flash_attention=is_changed(settings) if tuned.flash_attention is None else tuned.flash_attention,
+        flash_attention=has_flash_attention(settings, tuned.flash_attention),
         cache_type=tuned.cache_type or "f16",
         waiting=tuned.waiting,
         drafted_tokens=drafted_tokens(batch or CPU_BATCH, slots) if speculates else 0,
