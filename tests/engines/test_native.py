@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import stat
+import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -19,6 +20,7 @@ from fireside.builds import Built, Compared
 from fireside.engines import built, machine, processor
 from fireside.engines.built import BuiltFirst, chosen
 from fireside.engines.llamacpp import LlamaCppEngine, key_today
+from fireside.engines.llamacpp_slots import _ids_in
 from fireside.engines.protocol import Ended, Engine, ModelFile, Piece
 from fireside.engines.registry import starter
 from fireside.errors import EngineCrashed, EngineUnavailable, ModelDamaged
@@ -238,3 +240,16 @@ def test_a_build_for_another_machine_or_another_file_is_not_used(
 def test_a_server_of_ones_own_goes_before_what_was_built(own: Settings, tmp_path: Path, server: Path) -> None:
     note(tmp_path / "engines", a_program(tmp_path / "other", "#!/bin/sh\n"))
     assert chosen(own, tmp_path / "engines").llama_server == str(server)
+
+
+@pytest.mark.parametrize("version", [3, 4])
+@pytest.mark.parametrize("before", [(), (-1, 1, 3)])
+def test_ids_are_read_from_the_states_of_both_engines(
+    tmp_path: Path, version: int, before: tuple[int, ...]
+) -> None:
+    path, ids = tmp_path / "a.state", struct.pack("3i", 5, 6, 7)
+    head = struct.pack("4sII", b"qsgg", version, len(before) + 3) + struct.pack(f"{len(before)}i", *before)
+    path.write_bytes(head + ids + b"more")
+    assert _ids_in(path, 3) == ids
+    path.write_bytes(struct.pack("4sII", b"qsgg", 2, 3) + ids)
+    assert _ids_in(path, 3) is None

@@ -98,7 +98,7 @@ def error_in(line: str) -> str:
 
 def test_streams_in_flight_come_to_their_end_before_the_server_does(tmp_path: Path, smollm2: Path) -> None:
     with serving(tmp_path, model=f"file:{smollm2}", slots=len(ASKED), drain_s=PATIENCE_S) as server:
-        with streams(server, tokens=60) as begun:
+        with streams(server, tokens=150) as begun:
             engine = server.engine_pid()
             server.process.terminate()
             answer = wait_for(lambda: refused(server), "new requests are refused")

@@ -33,8 +33,9 @@ LAST_TOKENS = 2
 FURTHER_TOKENS = 16 + DRAFTED_TOKENS
 """A reply that was cut short went on for so many tokens at most before the engine noticed."""
 LOOK_S, PLACED_S = 0.01, 0.3
-_MAGIC, _VERSION = b"qsgg", 4
-"""llama.cpp's LLAMA_STATE_SEQ_MAGIC as it lies in a file, and LLAMA_STATE_SEQ_VERSION (llama.h)"""
+_MAGIC, _VERSIONS = b"qsgg", (3, 4)
+"""llama.cpp's LLAMA_STATE_SEQ_MAGIC as it lies in a file, and what LLAMA_STATE_SEQ_VERSION (llama.h) is in the
+engine that is built here and in the one that came along: their files begin alike"""
 log = logging.getLogger(__name__)
 
 
@@ -346,7 +347,7 @@ def _ids_in(path: Path, tokens: int) -> bytes | None:
     """Return the packed ids at the beginning of a state file; None where it is another kind of file."""
     with path.open("rb") as file:
         magic, version, length = struct.unpack("4sII", file.read(12).ljust(12, b"\0"))
-        if magic != _MAGIC or version != _VERSION or length > tokens + 64:
+        if magic != _MAGIC or version not in _VERSIONS or length > tokens + 64:
             return None
         numbers = file.read(length * WIDTH)
     # Ids alone, or (since servers know images) a null token, a version and their number before them.
