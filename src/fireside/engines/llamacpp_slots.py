@@ -34,8 +34,8 @@ FURTHER_TOKENS = 16 + DRAFTED_TOKENS
 """A reply that was cut short went on for so many tokens at most before the engine noticed."""
 LOOK_S, PLACED_S = 0.01, 0.3
 _MAGIC, _VERSIONS = b"qsgg", (3, 4)
-"""llama.cpp's LLAMA_STATE_SEQ_MAGIC as it lies in a file, and what LLAMA_STATE_SEQ_VERSION (llama.h) is in the
-engine that is built here and in the one that came along: their files begin alike"""
+"""llama.cpp's LLAMA_STATE_SEQ_MAGIC as it lies in a file, and what LLAMA_STATE_SEQ_VERSION (llama.h) is in
+the engine that is built here and in the one that came along: their files begin alike"""
 log = logging.getLogger(__name__)
 
 
