@@ -82,6 +82,7 @@ async def test_the_source_is_fetched_once_without_what_is_not_compiled(
     archive: bytes, environ: dict[str, str], tmp_path: Path
 ) -> None:
     told: list[tuple[int, int]] = []
+    (tmp_path / "llama.cpp-with-other-changes").mkdir()
     folder = await source.fetch_source(tmp_path, environ, lambda done, total: told.append((done, total)))
     assert told[-1] == (len(archive), len(archive))
     assert (folder / "main.c").read_text() == "int main(void) { return 0; /* ours */ }\n"

@@ -65,6 +65,7 @@ def test_other_changes_have_another_version(monkeypatch: pytest.MonkeyPatch) -> 
         ((2, 4, 8, 16), "2 4 8 16 32"),
         ((2, 4, 3, 3), "2 4 8 3 6"),
         ((0, 0, 1), "2 1 1 2"),
+        ((2, 0, 4), "2 4 1 2"),
     ],
 )
 def test_drafts_grow_while_they_are_right(tmp_path: Path, right: tuple[int, ...], drafted: str) -> None:

@@ -46,9 +46,6 @@ async def fetch_source(folder: Path, environ: Mapping[str, str], fetched: Fetche
 
 def _is_there(source: Path) -> bool:
     source.parent.mkdir(parents=True, exist_ok=True)
-    for other in source.parent.glob("llama.cpp-*"):
-        if other != source:
-            shutil.rmtree(other, ignore_errors=True)
     return source.is_dir()
 
 
@@ -85,12 +82,13 @@ async def _from(found: Candidate, archive: Path, web: Web, retries: int, fetched
 
 
 def _unpack(archive: Path, source: Path) -> None:
-    """Make the folder `source` of what is compiled in the archive, whole or not at all.
+    """Make the folder `source` of what is compiled in the archive, whole or not at all; others make way.
 
     Its hash is known; the bounds are for bad days.
     """
     target = source.with_name(f"{source.name}.new")
-    shutil.rmtree(target, ignore_errors=True)
+    for other in source.parent.glob("llama.cpp-*"):
+        shutil.rmtree(other, ignore_errors=True)
     written = 0
     with tarfile.open(archive) as tar:
         for number, member in enumerate(tar):

@@ -177,11 +177,12 @@ struct Attention {
         float softcap;
         memcpy(&softcap, out->op_params + 2, sizeof(float));
         const bool types = q->type == GGML_TYPE_F32 && k->type == GGML_TYPE_F16 && v->type == GGML_TYPE_F16;
+        const bool lines = q->nb[0] == sizeof(float) && k->nb[0] == 2 && v->nb[0] == 2 && v->ne[1] == keys;
         const bool sizes = size % ROWS == 0 && size_v % ROWS == 0 && size <= 512 && size_v <= 512;
         const bool shared = heads % kv_heads == 0 && v->ne[2] == kv_heads && group <= MOST_ROWS;
         const bool streams = k->ne[3] > 0 && sequences % k->ne[3] == 0 && v->ne[3] == k->ne[3];
         const bool masked = !mask || (mask->type == GGML_TYPE_F16 && mask->ne[2] == 1 && mask->ne[0] >= keys);
-        return types && sizes && shared && streams && masked && softcap == 0.0f && !out->src[4];
+        return types && lines && sizes && shared && streams && masked && softcap == 0.0f && !out->src[4];
     }
 
     const uint16_t * mask_of(int64_t token, int64_t sequence) const {

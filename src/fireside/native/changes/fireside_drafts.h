@@ -28,7 +28,7 @@ class DraftLengths {
 
     void judge(size_t sequence, size_t accepted) {
         auto & length = of(sequence);
-        length.allowed = accepted >= length.drafted ? 2 * length.drafted : std::max<size_t>(accepted, 1);
+        length.allowed = std::max<size_t>(accepted >= length.drafted ? 2 * length.drafted : accepted, 1);
     }
 
   private:
