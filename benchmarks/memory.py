@@ -70,9 +70,8 @@ class Bench:
     def fireside(self, **settings: object) -> Iterator[Fireside]:
         home = Path(tempfile.mkdtemp())
         asked = self._asked
-        side = Fireside(
-            asked.model, home, threads=asked.threads, **({"context_length": asked.context} | settings)
-        )
+        usual = {"context_length": asked.context, "llama_server": asked.built or ""}
+        side = Fireside(asked.model, home, threads=asked.threads, **(usual | settings))
         side.start()
         try:
             yield side
@@ -232,10 +231,12 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=3000, help="of a long conversation")
     parser.add_argument("--turns", type=int, default=TURNS[-1])
     parser.add_argument("--context", type=int, default=8192)
+    parser.add_argument("--built", type=Path, help="the engine that `fireside tune --build` made, for Fireside")
     parser.add_argument("--threads", type=int, default=0, help="for a busy machine; 0: each side's default")
     asked = parser.parse_args()
     threads = asked.threads or "each side's default"
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, threads: {threads}"
+    engine = "built here" if asked.built else "prebuilt"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, threads: {threads}, Fireside's engine: {engine}"
     print(f"{machine}, load {os.getloadavg()[0]:.1f}\n", flush=True)
     began = time.monotonic()
     getattr(Bench(asked), asked.piece)()

@@ -220,3 +220,6 @@ def test_a_build_is_compared_with_a_model_that_llamacpp_runs(tmp_path: Path, smo
     for other in ("remote:office/x", f"file:{write_folder(tmp_path / 'falcon')}"):
         with pytest.raises(ModelNotFound, match="that llama"):
             model_to_compare(home, Settings(model=other))
+    assert model_to_compare(home, Settings(model="remote:office/x"), "poet").path == smollm2
+    with pytest.raises(ModelNotFound, match="hf:a/b isn't here"):
+        model_to_compare(home, Settings(model="poet"), "hf:a/b")

@@ -47,7 +47,7 @@ def tune(
     if reset:
         _reset(model)
         return
-    built = _built(builds, dry_run=dry_run, yes=yes)
+    built = _built(model, builds, dry_run=dry_run, yes=yes)
     if built and not json:
         _tell(built)
     profile = wait_for(tuned(Wish(model, seconds, dry_run)))
@@ -78,7 +78,7 @@ def _reset(model: str | None) -> None:
         say(_("there was nothing to delete"))
 
 
-def _built(builds: bool | None, *, dry_run: bool, yes: bool) -> Built | None:
+def _built(model: str | None, builds: bool | None, *, dry_run: bool, yes: bool) -> Built | None:
     """Return the engine that was built just now: it is asked for once, where there is none yet."""
     from fireside.cli.output import note
     from fireside.client.building import built_engine
@@ -91,7 +91,7 @@ def _built(builds: bool | None, *, dry_run: bool, yes: bool) -> Built | None:
         if not yes and not _wants_build():
             note(_("the engine that came with Fireside is tuned; `fireside tune --build` builds one"))
             return None
-    return wait_for(_build())
+    return wait_for(_build(model))
 
 
 def _wants_build() -> bool:
@@ -107,14 +107,14 @@ def _wants_build() -> bool:
     return agrees(question)
 
 
-async def _build() -> Built:
+async def _build(model: str | None) -> Built:
     from fireside.builds import Built, Step
     from fireside.cli.output import waiting
     from fireside.client.building import build
     from fireside.errors import ServerUnavailable
 
     with waiting() as line:
-        async with aclosing(build()) as steps:
+        async with aclosing(build(model)) as steps:
             async for step in steps:
                 if isinstance(step, Built):
                     return step

@@ -27,6 +27,9 @@ async def reset() -> bool:
     return False
 
 
-def build() -> AsyncGenerator[Step | Built | Prebuilt, None]:
-    """Build the engine and yield its steps, at last what was built; closing it ends the build."""
-    return watched(MODULE, "build", says=_said)
+def build(model: str | None = None) -> AsyncGenerator[Step | Built | Prebuilt, None]:
+    """Build the engine and yield its steps, at last what was built; closing it ends the build.
+
+    It is compared with the prebuilt one on `model`, or on one that is here.
+    """
+    return watched(MODULE, "build", *([model] if model else []), says=_said)

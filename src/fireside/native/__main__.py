@@ -1,4 +1,4 @@
-"""`python -m fireside.native build|reset|show`: each step and the end as a line of JSON."""
+"""`python -m fireside.native build [MODEL]|reset|show`: each step and the end as a line of JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from fireside.steps import Say, tell_steps
 def asked(say: Say) -> Said:
     home = find_home()
     if sys.argv[1] == "build":
-        return asyncio.run(build_engine(home, load_settings(home), say))
+        return asyncio.run(build_engine(home, load_settings(home), say, *sys.argv[2:]))
     if sys.argv[1] == "reset":
         return Prebuilt(removed=remove_engine(home))
     return read(home.engines) or Prebuilt()

@@ -25,12 +25,14 @@ SLOWER = "it is not faster than the prebuilt engine here"
 Tell = Callable[[Step], None]
 
 
-async def build_engine(home: Home, settings: Settings, tell: Tell) -> Built:
+async def build_engine(home: Home, settings: Settings, tell: Tell, named: str | None = None) -> Built:
     """Build the engine in `home`, compare it with the prebuilt one, and note what was found.
+
+    `named` is the model that it is built for; without one any that is here will do.
 
     ModelNotFound where no model is here to compare with; the other errors are those of the steps.
     """
-    model = model_to_compare(home, settings)
+    model = model_to_compare(home, settings, named)
     folder = home.engines
     tell(Step("source"))
     code = await source.fetch_source(folder, os.environ, lambda done, all_: tell(Step("source", done, all_)))
@@ -70,14 +72,19 @@ def remove_engine(home: Home) -> bool:
     return there
 
 
-def model_to_compare(home: Home, settings: Settings) -> ModelFile:
-    """Return a model that is here and that llama.cpp runs: the default one, or else the first."""
+def model_to_compare(home: Home, settings: Settings, named: str | None = None) -> ModelFile:
+    """Return a model that is here and that llama.cpp runs: the one named, or else the default or the first."""
     library = Library(home.models, os.environ, aliases=home.aliases)
     files = ModelFiles(library, settings)
-    for reference in (library.meant(settings.model), FIRST_MODEL):
+    for reference in [library.meant(named)] if named else [library.meant(settings.model), FIRST_MODEL]:
         file = files.at_hand(reference) if place_of(reference) == "here" else None
         if file is not None and file.engine == "llamacpp":
             return file
+    if named:
+        raise ModelNotFound(
+            f"{named} isn't here or isn't run by llama.cpp, and a build is compared with it",
+            hint="name one of `fireside models list`, or none",
+        )
     raise ModelNotFound(
         "no model that llama.cpp runs is here yet, and a build is compared with one",
         hint=f"fetch one first: fireside models pull {FIRST_MODEL}",
