@@ -231,7 +231,7 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=3000, help="of a long conversation")
     parser.add_argument("--turns", type=int, default=TURNS[-1])
     parser.add_argument("--context", type=int, default=8192)
-    parser.add_argument("--built", type=Path, help="the engine that `fireside tune --build` made, for Fireside")
+    parser.add_argument("--built", type=Path, help="Fireside's engine, as `fireside tune --build` made it")
     parser.add_argument("--threads", type=int, default=0, help="for a busy machine; 0: each side's default")
     asked = parser.parse_args()
     threads = asked.threads or "each side's default"

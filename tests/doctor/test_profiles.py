@@ -1,4 +1,4 @@
-"""The doctor says whether the model runs as it was tuned."""
+"""The doctor says whether the model runs as it was tuned, and in which engine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import msgspec
 import pytest
 
 from examining import Findings
+from fireside.builds import Built, Compared
+from fireside.engines import built, processor
 from fireside.engines.tuned import conditions, profiles_of
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
+from fireside.native import source
 from fireside.profiles import Profile, Tuned
 from fireside.settings import Home, load_settings
 
@@ -34,3 +37,44 @@ def test_a_profile_is_told_and_one_that_is_not_used_too(
     profiles_of(settings, home).write(Profile(model.reference, measured_with, Tuned(batch=64)))
     found = [str(finding.what) for finding in examined(about="engine", engine=True)]
     assert any(told in message for message in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (None, "came along"),
+        ({}, "1.6 times as fast reading, 1.2 writing"),
+        ({"source": "an older one"}, "from another source"),
+        ({"failed": "it crashed"}, "is not used: it crashed"),
+        ({"size_bytes": 1}, "its file or the processor is another now"),
+    ],
+)
+def test_the_engine_is_told_and_whether_another_would_be_better(
+    home: Home, examined: Findings, change: dict[str, object] | None, told: str
+) -> None:
+    server = home.engines / "llama-server"
+    server.parent.mkdir(parents=True)
+    server.write_bytes(b"engine")
+    found = Built(
+        path=str(server),
+        size_bytes=server.stat().st_size,
+        mtime_ns=server.stat().st_mtime_ns,
+        processor=processor.identity(),
+        source=source.identity(),
+        compiler="ziglang",
+        compared=Compared("m", reading=1.62, writing=1.21, drift=0.0),
+    )
+    if change is not None:
+        built.write(home.engines, msgspec.structs.replace(found, **change))
+    findings = [*examined(about="engine", engine=True)]
+    assert sum(told in str(finding.what) for finding in findings) == 1, findings
+    assert (findings[-1].hint is None) == (change in (None, {}))
+
+
+def test_an_engine_of_the_settings_is_named(
+    home: Home, examined: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIRESIDE_LLAMA_SERVER", str(home.data / "mine"))
+    assert any(
+        "the settings name the engine" in str(one.what) for one in examined(about="engine", engine=True)
+    )

@@ -11,13 +11,14 @@ import msgspec
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem_of, said, well
 from fireside.doctor.models import library_of
-from fireside.engines.built import chosen
+from fireside.engines.built import chosen, read, usable
 from fireside.engines.fit import memory_allows
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
 from fireside.engines.tuned import profiles_of
 from fireside.errors import EngineUnavailable, FiresideError
 from fireside.model_files import ModelFiles
+from fireside.native import source
 from fireside.probing import timed
 from fireside.profiles import Profile
 
@@ -38,6 +39,41 @@ def check_engine(who: Examined) -> Iterator[Finding]:
             yield from _tried_where_there_is_room(file, who)
     except FiresideError as error:
         yield problem_of("engine", error)
+    yield from _build(who)
+
+
+def _build(who: Examined) -> Iterator[Finding]:
+    """Tell which engine runs the models: the person's own, the one built here, or the one that came along."""
+    built = read(who.home.engines)
+    if who.settings.llama_server:
+        yield well("engine", said("the settings name the engine: {path}", path=who.settings.llama_server))
+    elif built is None:
+        yield well(
+            "engine", said("the engine is the one that came along; `fireside tune` makes a faster one")
+        )
+    elif not usable(built):
+        yield note(
+            "engine",
+            said("the engine that was built here is not used: {reason}", reason=built.failed)
+            if built.failed
+            else said("the engine that was built here is not used: its file or the processor is another now"),
+            said("build it anew: fireside tune --build"),
+        )
+    elif built.source != source.identity():
+        yield note(
+            "engine",
+            said("the engine was built here from another source than this version of Fireside has"),
+            said("build it anew, it may be faster: fireside tune --build"),
+        )
+    else:
+        yield well(
+            "engine",
+            said(
+                "the engine was built for this processor; {reading} times as fast reading, {writing} writing",
+                reading=f"{built.compared.reading:.1f}",
+                writing=f"{built.compared.writing:.1f}",
+            ),
+        )
 
 
 def _tried_where_there_is_room(file: ModelFile, who: Examined) -> Iterator[Finding]:

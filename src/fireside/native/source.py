@@ -29,6 +29,11 @@ MOST_MEMBERS, MOST_BYTES = 20_000, 500 << 20
 LIMIT_BYTES = ARCHIVE_BYTES + (8 << 20)
 
 
+def identity() -> str:
+    """Return what tells this source, with Fireside's changes, from others."""
+    return f"{PROJECT} {VERSION} + {changes.version()}"
+
+
 async def fetch_source(folder: Path, environ: Mapping[str, str], fetched: Fetched) -> Path:
     """Return the folder of llama.cpp's source inside of `folder`, with Fireside's changes.
 

@@ -56,7 +56,7 @@ async def build_engine(home: Home, settings: Settings, tell: Tell, named: str | 
         size_bytes=status.st_size,
         mtime_ns=status.st_mtime_ns,
         processor=processor.identity(),
-        source=f"{source.PROJECT} {source.VERSION} + {changes.version()}",
+        source=source.identity(),
         compiler=tools.compiler,
         compared=compared,
         failed=None if is_better(compared) else SLOWER,
@@ -73,7 +73,7 @@ def remove_engine(home: Home) -> bool:
 
 
 def model_to_compare(home: Home, settings: Settings, named: str | None = None) -> ModelFile:
-    """Return a model that is here and that llama.cpp runs: the one named, or else the default or the first."""
+    """Return a model that is here and that llama.cpp runs: the one named, else the default or the first."""
     library = Library(home.models, os.environ, aliases=home.aliases)
     files = ModelFiles(library, settings)
     for reference in [library.meant(named)] if named else [library.meant(settings.model), FIRST_MODEL]:

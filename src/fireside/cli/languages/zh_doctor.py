@@ -114,6 +114,22 @@ TEXTS: dict[str, str] = {
     "fetch {model} again, and replace it": "重新下载 {model} 并替换",
     "fetched {model} again": "已重新下载 {model}",
     # engine
+    "the settings name the engine: {path}": "设置指定了引擎：{path}",
+    "the engine is the one that came along; `fireside tune` makes a faster one": (
+        "引擎是随附的那个；`fireside tune` 可以做出更快的"
+    ),
+    "the engine that was built here is not used: {reason}": "没有使用在这里编译的引擎：{reason}",
+    "the engine that was built here is not used: its file or the processor is another now": (
+        "没有使用在这里编译的引擎：它的文件或处理器已经变了"
+    ),
+    "build it anew: fireside tune --build": "请重新编译：fireside tune --build",
+    "the engine was built here from another source than this version of Fireside has": (
+        "引擎是用与此版 Fireside 不同的源代码编译的"
+    ),
+    "build it anew, it may be faster: fireside tune --build": "请重新编译，可能更快：fireside tune --build",
+    "the engine was built for this processor; {reading} times as fast reading, {writing} writing": (
+        "引擎是为这台处理器编译的：阅读快 {reading} 倍，书写快 {writing} 倍"
+    ),
     "{model} runs as `fireside tune` found it best": "{model} 按 `fireside tune` 找到的最佳方式运行",
     "what `fireside tune` found for {model} is not used: {reason}": (
         "没有使用 `fireside tune` 为 {model} 找到的方式：{reason}"
