@@ -157,6 +157,13 @@ def test_of_long_code_that_still_grows_the_end_is_shown_and_then_the_whole() -> 
     assert drawn(code, [7] * 60, 40, 10) == [*(f"x = {number}" for number in range(60)), ""]
 
 
+def test_code_without_a_fence_keeps_its_indentation() -> None:
+    text = "def twice(x):\n    return 2 * x\n\ty\n\n- one\n  and more"
+    lines = plain(rendered(screen_of(Emulator(40, 24)), text))
+    assert lines[:3] == ["def twice(x):", "    return 2 * x", "    y"]
+    assert lines[-1] == "   and more"
+
+
 @pytest.mark.parametrize("width", [20, 30, 80])
 def test_no_word_of_a_model_is_swallowed(width: int) -> None:
     screen = screen_of(Emulator(width, 24))

@@ -53,6 +53,10 @@ describe("blocks", () => {
     expect(growing.of("Look:\n\n```py\nprint(1)\n\nx\n```", true)[1]).toMatchObject({ open: false });
   });
 
+  it("keep the indentation of code without a fence", () => {
+    expect(html("def twice(x):\n    return 2 * x\n\tx")).toBe(`<p>def twice(x):<br>${"\u00a0".repeat(4)}return 2 * x<br>${"\u00a0".repeat(4)}x</p>\n`);
+  });
+
   it("know a link whose address comes last", () => {
     expect(html("See [it][1].\n\n[1]: https://example.org")).toContain('href="https://example.org"');
   });

@@ -25,6 +25,9 @@ class PatientLexer extends Lexer {
   }
 }
 
+/** Small models also write code without a fence: its lines stay where they begin. HTML has no other way to say that inside of a paragraph. */
+const indentation = (spaces: string): string => spaces.replaceAll("\t", "    ").replaceAll(" ", "\u00a0");
+
 const marked = new Marked({
   gfm: true,
   // Small models break the lines of poems and addresses with a single newline and mean it.
@@ -35,6 +38,7 @@ const marked = new Marked({
       const level = Math.min(depth + LOWERED, DEEPEST);
       return `<h${level}>${this.parser.parseInline(tokens)}</h${level}>\n`;
     },
+    br: ({ raw }) => `<br>${indentation(raw.slice(raw.indexOf("\n") + 1))}`,
     html: ({ text }) => escaped(text).replace(PLAIN_TAGS, "<$1$2>"),
     // A picture from elsewhere tells its host who is reading, and its address may hold the chat itself.
     image: ({ href, text }) => `<a href="${escaped(href)}">${escaped(text || href)}</a>`,

@@ -1,7 +1,7 @@
 """Markdown as it stands in a terminal: quiet headings, code without a frame, nothing swallowed.
 
 HTML and images are shown as they were written, addresses of links stand in the open, and a single line
-break stays one: what a model wrote is never hidden.
+break stays one, with the indentation behind it: what a model wrote is never hidden.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any, ClassVar
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline, newline
 from markdown_it.token import Token
 from rich import box, markdown
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -86,7 +87,19 @@ def _parser() -> MarkdownIt:
         MarkdownIt("commonmark", rules).enable(["strikethrough", "table"]).disable(["image", "reference"])
     )
     parser.normalizeLinkText = _as_written  # type: ignore[method-assign]
+    parser.inline.ruler.at("newline", _indented)
     return parser
+
+
+def _indented(state: StateInline, silent: bool) -> bool:
+    """Read a line break as the parser does, and keep what the next line begins with: small models also write
+    code without a fence."""
+    begun = state.pos
+    if not newline(state, silent):
+        return False
+    if not silent:
+        state.pending += state.src[begun + 1 : state.pos].expandtabs(4)
+    return True
 
 
 def _as_written(link: str) -> str:
