@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from fireside.busyness import others_compute
 from fireside.cards import ModelCard
 from fireside.chat import Draft
 from fireside.engines import machine as this_machine
@@ -55,9 +56,6 @@ ROOM_BYTES = 600_000_000
 """of memory, for the largest specimen in its engine"""
 LONGEST_S = 120.0
 """for a measurement that takes a quarter of a minute where nobody else computes"""
-LISTENED_S = 0.5
-BUSY_SHARE = 0.25
-"""of the cores' time, used by others before the measurement: then it says little"""
 LOOKED_S = 0.1
 """how often is looked whether somebody asks for something while the machine is measured"""
 FORMULA = 1
@@ -164,7 +162,7 @@ class Fitting:
 
     async def _probe(self, told: Told) -> Remembered:
         """Measure the machine with small models, and then the model that is used by default."""
-        was_busy = await _others_compute()
+        was_busy = await others_compute()
         found = await probe(
             self._start, at_rest(self._settings), cores=this_machine.usable_cores(), told=told
         )
@@ -219,7 +217,7 @@ class Fitting:
         await asyncio.sleep(QUIET_S)
         if await asyncio.to_thread(self._is_known):
             return
-        if self.is_measured and await _others_compute():
+        if self.is_measured and await others_compute():
             return  # it would be measured no better than before
         try:
             await self.measure()
@@ -319,13 +317,6 @@ class Fitting:
             return self._speeds.of(self._library.weights(card.reference).identity)
         except NotTrusted:  # so it has never run
             return Speed()
-
-
-async def _others_compute() -> bool:
-    """Return whether other programs keep the machine busy just now."""
-    before = this_machine.core_time()
-    await asyncio.sleep(LISTENED_S)
-    return (this_machine.busy_share(before) or 0.0) > BUSY_SHARE
 
 
 def _with_torch(card: ModelCard, machine: Machine, context_length: int, speed: Speed) -> Prediction:

@@ -7,13 +7,13 @@ model has read once it doesn't read again. See docs/guides/how-fast.md.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import statistics
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 
+from fireside.busyness import others_compute
 from fireside.cards import EngineStatus, ModelCard
 from fireside.client.benched import TELLING_TOKENS, Answers, Asked, Benched, Kind, Together
 from fireside.client.chats import AsyncChat
@@ -39,8 +39,6 @@ MOST_TOGETHER = 8
 """conversations at once, however many slots there are"""
 TOKENS_OF_A_SENTENCE = 21.0
 """about; how many they really are is counted by the model"""
-BUSY_LOAD = 0.5
-"""programs that want each core, in the mean of the last minute: then others compute, too"""
 
 Tell = Callable[[Progress], None]
 
@@ -53,7 +51,7 @@ async def bench(client: AsyncClient, reference: str, told: Tell) -> Benched:
     card = await client.model(reference)
     _check(card)
     predicted = (await client.fits.of([card.reference])).fits[0].prediction
-    began, was_busy = time.monotonic(), _others_compute()
+    began, was_busy = time.monotonic(), await others_compute()
     own_server = (await client.settings()).get("llama_server")
     async with _asking(client, card, told) as questions:
         await questions.warm_up()
@@ -103,13 +101,6 @@ def _check(card: ModelCard) -> None:
         raise ModelNotFound(
             f"{card.reference} isn't here yet", hint=f"fetch it: fireside models pull {card.reference}"
         )
-
-
-def _others_compute() -> bool:
-    """Return whether programs want more of the cores just now than a machine at rest; unknown is no."""
-    if not hasattr(os, "getloadavg"):
-        return False
-    return os.getloadavg()[0] > BUSY_LOAD * (os.cpu_count() or 1)
 
 
 def _kind(status: EngineStatus, own_server: str | None) -> Kind:

@@ -137,24 +137,6 @@ def available_bytes() -> int | None:
     return min((one for one in told if one is not None), default=None)
 
 
-def busy_share(begun: tuple[int, int] | None) -> float | None:
-    """Return how much of all cores' time was used since `begun`, from 0.0 to 1.0; None where nobody tells."""
-    now = core_time()
-    if begun is None or now is None or now[1] == begun[1]:
-        return None
-    return (now[0] - begun[0]) / (now[1] - begun[1])
-
-
-def core_time() -> tuple[int, int] | None:
-    """Return the time that cores have worked, and that they have had (proc_stat(5)); None without both."""
-    try:
-        times = [int(time) for time in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
-    except (OSError, ValueError):
-        return None
-    idle = sum(times[3:5])
-    return sum(times) - idle, sum(times)
-
-
 def kills_for_memory() -> int | None:
     """Return how many processes the system has ended so far because memory ran out."""
     return _counters(Path("/proc/vmstat")).get("oom_kill")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 
 import msgspec
 
+from fireside.busyness import others_compute
 from fireside.engines import machine
 from fireside.engines.built import chosen
 from fireside.engines.fit import memory_allows, need_of
@@ -23,10 +23,6 @@ from fireside.settings import Home, Settings, load_settings
 from fireside.tuning.descent import Descent, Tell
 from fireside.tuning.trials import CONTEXT_LENGTH, SLOTS
 
-LISTENED_S = 0.5
-BUSY_SHARE = 0.25
-"""of the cores' time, used by others before the measuring"""
-
 
 async def tune(home: Home, settings: Settings, wish: Wish, tell: Tell) -> Profile:
     """Find how the model runs best here, and keep it unless nothing is to be written.
@@ -42,7 +38,7 @@ async def tune(home: Home, settings: Settings, wish: Wish, tell: Tell) -> Profil
             f"two of {model.reference} are compared side by side, and there is no room for that",
             hint="close other programs, unload models (fireside models unload), or tune a smaller model",
         )
-    was_busy = await _others_compute()
+    was_busy = await others_compute()
     descent = Descent(
         starter(),
         model,
@@ -97,9 +93,3 @@ def _model(home: Home, settings: Settings, reference: str | None) -> ModelFile:
 def _holds_two(model: ModelFile) -> bool:
     available, needed = machine.available_bytes(), need_of(model, SLOTS)
     return available is None or needed is None or 2 * needed.total < available
-
-
-async def _others_compute() -> bool:
-    before = machine.core_time()
-    await asyncio.sleep(LISTENED_S)
-    return (machine.busy_share(before) or 0.0) > BUSY_SHARE

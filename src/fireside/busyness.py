@@ -1,0 +1,34 @@
+"""Whether other programs compute just now, so that what is measured meanwhile says less.
+
+The system's load won't do: it is a mean of minutes, in which what was measured before still counts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+STAT = Path("/proc/stat")
+LISTENED_S = 0.5
+BUSY_SHARE = 0.25
+"""of the cores' time"""
+
+
+async def others_compute(stat: Path = STAT) -> bool:
+    """Listen for half a second, while we do nothing ourselves; where the system doesn't tell, nobody does."""
+    begun = core_time(stat)
+    await asyncio.sleep(LISTENED_S)
+    now = core_time(stat)
+    if begun is None or now is None or now[1] <= begun[1]:
+        return False
+    return (now[0] - begun[0]) / (now[1] - begun[1]) > BUSY_SHARE
+
+
+def core_time(stat: Path = STAT) -> tuple[int, int] | None:
+    """Return the time that cores have worked, and that they have had (proc_stat(5)); None without both."""
+    try:
+        times = [int(time) for time in stat.read_text().split("\n", 1)[0].split()[1:9]]
+    except (OSError, ValueError):
+        return None
+    idle = sum(times[3:5])
+    return sum(times) - idle, sum(times)
