@@ -70,6 +70,7 @@ def test_people_read_a_table_and_a_sentence(fireside: Fireside) -> None:
     assert "the engine that came with Fireside" in done.stdout
     assert "It reads a page of text in" in done.stdout
     assert "`fireside models fit` said" in done.stdout
+    assert "fireside tune --build" in done.stderr
     rows = dict(line.split("\t", 1) for line in done.stdout.splitlines() if "\t" in line)
     assert rows["first word, to a short question"].endswith(" s")
     assert float(rows["writing, words a second"].split("\t")[0]) > 0

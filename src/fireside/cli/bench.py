@@ -44,6 +44,8 @@ def bench(model: str | None, json: bool) -> None:
         say(line)
     if found.was_busy:
         note(_("other programs kept this machine busy while it was measured: it can be faster"))
+    if advice := _advice(found):
+        note(advice)
 
 
 async def _measured(client: AsyncClient, wanted: str | None) -> Benched:
@@ -128,6 +130,17 @@ def _in_words(found: Benched) -> Iterator[str]:
         words=_number(predicted.words_per_s),
         time=_seconds(predicted.first_word_s),
     )
+
+
+def _advice(found: Benched) -> str | None:
+    """Return what would make it faster, where that is known."""
+    if found.device == "gpu":
+        return None
+    if found.kind == "prebuilt":
+        return _("`fireside tune --build` makes an engine for this processor, which is often much faster")
+    if found.kind == "built" and not found.tuned:
+        return _("`fireside tune` finds how this model runs best in it")
+    return None
 
 
 def _first_word(words: str, answers: Answers) -> Row:

@@ -25,6 +25,12 @@ TEXTS: dict[str, str] = {
     "… {count} replies at once, together": "…… 同时 {count} 个回答，合计",
     "loading it": "加载用时",
     "memory that it takes": "占用内存",
+    "`fireside tune --build` makes an engine for this processor, which is often much faster": (
+        "`fireside tune --build` 为这台处理器编译引擎，往往快得多"
+    ),
+    "`fireside tune` finds how this model runs best in it": (
+        "`fireside tune` 会找出这个模型在其中的最佳运行方式"
+    ),
     "It reads a page of text in {time}.": "它读一页文字需要 {time}。",
     "It reads a page of text in {time} and writes {words} words a second, "
     "about {times} times as fast as people read.": (
