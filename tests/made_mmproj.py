@@ -38,6 +38,15 @@ VALUES: dict[str, Value] = {
     "clip.vision.image_std": [0.5, 0.5, 0.5],
 }
 
+WHOLE_SIZE, MERGED = 384, 4
+WHOLE_TOKENS = (WHOLE_SIZE // PATCH // MERGED) ** 2
+"""of one picture that is looked at as a whole: more than are read at once without one"""
+WHOLE_VALUES: dict[str, Value] = {
+    "clip.projector_type": "gemma3",
+    "clip.vision.image_size": WHOLE_SIZE,
+    "clip.vision.projector.scale_factor": MERGED,
+}
+
 
 def shapes(reader: int = READER_WIDTH) -> dict[str, tuple[int, ...]]:
     """Return the shape of every tensor, rows last."""
@@ -63,10 +72,32 @@ def shapes(reader: int = READER_WIDTH) -> dict[str, tuple[int, ...]]:
     return named
 
 
-def mmproj(values: dict[str, Value] | None = None, *, width: int = READER_WIDTH) -> bytes:
+def whole_shapes() -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor of a projector like Gemma 3's, which looks back and forth."""
+    named = {
+        name: shape for name, shape in shapes().items() if name.startswith(("v.blk", "v.post", "v.patch"))
+    }
+    return named | {
+        "v.patch_embd.bias": (WIDTH,),
+        "v.position_embd.weight": (WIDTH, (WHOLE_SIZE // PATCH) ** 2),
+        "mm.input_projection.weight": (READER_WIDTH, WIDTH),
+        "mm.soft_emb_norm.weight": (WIDTH,),
+    }
+
+
+def whole_mmproj() -> bytes:
+    return mmproj(WHOLE_VALUES, named=whole_shapes())
+
+
+def mmproj(
+    values: dict[str, Value] | None = None,
+    *,
+    width: int = READER_WIDTH,
+    named: dict[str, tuple[int, ...]] | None = None,
+) -> bytes:
     """Return the file, with whatever is given changed in its values, for a model of this `width`."""
     chance, tensors, data = random.Random(1), [], b""
-    for name, shape in shapes(width).items():
+    for name, shape in (named or shapes(width)).items():
         tensors.append(made_gguf.tensor(name, shape, F32, len(data)))
         middle = 1.0 if "ln" in name and name.endswith("weight") else 0.0
         numbers = [chance.gauss(middle, 0.15) for _ in range(prod(shape))]

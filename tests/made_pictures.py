@@ -1,7 +1,8 @@
-"""Makes small pictures: whole ones of one colour, and headers of others."""
+"""Makes small pictures: whole ones of one colour or of noise, and headers of others."""
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 
@@ -15,10 +16,19 @@ def png(
 
     `more` zeros are packed behind its pixels.
     """
-    width, height = told or (side, side)
     rows = b"".join(b"\0" + bytes(colour) * side for _ in range(side))
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows + bytes(more))), (b"IEND", b""))
+    return _png(rows + bytes(more), told or (side, side))
+
+
+def noise(side: int = 96) -> bytes:
+    """Return a picture in which no two places are alike."""
+    chance = random.Random(3)
+    return _png(b"".join(b"\0" + chance.randbytes(3 * side) for _ in range(side)), (side, side))
+
+
+def _png(rows: bytes, size: tuple[int, int]) -> bytes:
+    header = struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
 
 

@@ -14,6 +14,10 @@ MASK_BYTES = 2
 """for each pair of a token that is read and one that it may look at"""
 READ_AT_ONCE = 128
 """tokens that the engine reads at once on the CPU"""
+PICTURE_AT_ONCE = 512
+"""at least, where it sees: some models look back and forth in a picture (llama.cpp, mtmd.cpp,
+`mtmd_decode_use_non_causal`), and of one that is read in pieces the first doesn't see the others, without an
+error. Gemma 3's has 256 tokens."""
 
 
 class Need(msgspec.Struct, frozen=True):

@@ -14,9 +14,10 @@ from fireside.errors import BadPicture, ModelDamaged
 from fireside.memory.snapshots import Snapshots
 from fireside.messages import Sampling
 from fireside.pictures import picture_of
+from fireside.profiles import Tuned
 from fireside.settings import Settings
-from made_mmproj import TOKENS, mmproj
-from made_pictures import BLUE, RED, gif, png
+from made_mmproj import TOKENS, WHOLE_TOKENS, mmproj, whole_mmproj
+from made_pictures import BLUE, RED, gif, noise, png
 
 BEFORE, AFTER = "<|im_start|>user\nLook: ", "<|im_end|>\n<|im_start|>assistant\n"
 
@@ -139,6 +140,23 @@ async def test_a_gif_is_seen_and_a_broken_picture_is_said_to_be(eyes: LlamaCppEn
     with pytest.raises(BadPicture, match="decoded"):
         await eyes.look(picture_of(png(RED)[:60] + bytes(40)))
     assert eyes.alive
+
+
+async def test_a_picture_is_seen_as_a_whole_however_little_is_read_at_once(
+    model: ModelFile, settings: Settings, tmp_path: Path
+) -> None:
+    """Gemma 3's looks back and forth: of a picture in pieces the first would not see the others."""
+    path = tmp_path / "mmproj.gguf"
+    path.write_bytes(whole_mmproj())
+    said = []
+    for batch in (32, 128, 1024):
+        seeing = msgspec.structs.replace(model, projector=path, tuned=Tuned(batch=batch))
+        engine = await start(seeing, settings)
+        prompt = await prompt_of(engine, noise(), "What is it?")
+        assert len(prompt) > WHOLE_TOKENS > 128
+        said.append((await answered(engine, prompt))[0])
+        await engine.aclose()
+    assert said[0] == said[1] == said[2]
 
 
 async def test_without_a_projector_it_doesnt_see(engine: LlamaCppEngine) -> None:

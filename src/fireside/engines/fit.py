@@ -7,7 +7,7 @@ from fireside.engines import machine, processor
 from fireside.engines.llamacpp_child import CPU_BATCH
 from fireside.engines.protocol import ModelFile
 from fireside.errors import NotEnoughMemory
-from fireside.footprint import TORCH_BYTES, Need, need
+from fireside.footprint import PICTURE_AT_ONCE, TORCH_BYTES, Need, need
 
 SPARE_BYTES = 512 * 2**20
 """for what was read before, which the engine keeps beside its slots, and for everybody else"""
@@ -28,6 +28,8 @@ def need_of(model: ModelFile, slots: int) -> Need | None:
     tuned = model.tuned
     slots = tuned.slots or slots
     batch = model.context_length if reads_whole_texts else tuned.batch or CPU_BATCH
+    if model.projector:
+        batch = max(batch, PICTURE_AT_ONCE)
     return need(
         weights=weights,
         cache_slot_bytes=round(model.cache_token_bytes * tuned.cache_share) * model.context_length,
