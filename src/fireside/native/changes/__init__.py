@@ -12,7 +12,15 @@ from typing import NamedTuple
 FOLDER = Path(__file__).parent
 THREADS, DRAFTS = "ggml/src/ggml-cpu/ggml-cpu.c", "common/speculative.cpp"
 ATTENTION = "ggml/src/ggml-cpu/ops.cpp"
-HEADERS = {"fireside_threads.h": THREADS, "fireside_attention.h": ATTENTION, "fireside_drafts.h": DRAFTS}
+HEADERS = {
+    "fireside_threads.h": THREADS,
+    "fireside_attention.h": ATTENTION,
+    "fireside_asked.h": ATTENTION,
+    "fireside_blocks.h": ATTENTION,
+    "fireside_few.h": ATTENTION,
+    "fireside_vectors.h": ATTENTION,
+    "fireside_drafts.h": DRAFTS,
+}
 """and which file each is put beside"""
 
 COUNTED = "atomic_load_explicit(&tp->n_graph, memory_order_relaxed) & GGML_THREADPOOL_N_THREADS_MASK"
