@@ -16,7 +16,7 @@ from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Engine, eyes_of
 from fireside.errors import BadPicture, ContextLengthExceeded, NoVision
 from fireside.eviction import Eviction, Moved, Summarise
-from fireside.framing import Framing, Ids, Laid, Layout, layout_of
+from fireside.framing import Frames, Framing, Ids, Laid, Layout, layout_of
 from fireside.memories import Digest
 from fireside.messages import ReasoningPart, Receipt, Role
 from fireside.past import History, Past, read_past
@@ -65,6 +65,11 @@ class Assembler:
         self.memories = memories
         self._remembered: OrderedDict[tuple[str, str, bool], Ids] = OrderedDict()
         self._remembered_size = 0
+        self._frames = Frames()
+
+    def framing(self, layout: Layout, engine: Engine) -> Framing:
+        """Return what lays messages out; what was tokenised and framed lately is remembered."""
+        return Framing(self.tokenize, self._frames, layout, engine)
 
     async def assemble(
         self,
@@ -85,7 +90,7 @@ class Assembler:
         budget = Budget.of(engine.info.context_length, max_tokens)
         whole, prefix = prefix, prefix[-(budget.prompt // 2) :]
         room = budget.prompt - len(prefix)
-        work = _Work(history, Framing(self.tokenize, layout, engine), budget)
+        work = _Work(history, self.framing(layout, engine), budget)
         past = await work.past(branch, with_memories=self.memories)
         past, laid = await work.fitted(past, room)
         before = past
@@ -121,7 +126,7 @@ class Assembler:
         The window is moved on where that is due. Nothing is stored.
         """
         budget = Budget.of(engine.info.context_length, max_tokens)
-        work = _Work(history, Framing(self.tokenize, layout, engine), budget)
+        work = _Work(history, self.framing(layout, engine), budget)
         past = await work.past(branch, with_memories=self.memories)
         if not past.window:
             return None
@@ -155,7 +160,7 @@ class Assembler:
         Nothing is stored.
         """
         budget = Budget.of(engine.info.context_length, max_tokens)
-        work = _Work(history, Framing(self.tokenize, layout, engine), budget)
+        work = _Work(history, self.framing(layout, engine), budget)
         past = await work.past([*branch, question], with_memories=self.memories)
         if past.window[-1:] != (question,):
             return None

@@ -9,7 +9,7 @@ from contextlib import aclosing
 from fireside.assembly import Assembler, History
 from fireside.conversations import StoredMessage
 from fireside.engines.protocol import Ended, Engine, Origin, Piece
-from fireside.framing import Framing, layout_of
+from fireside.framing import layout_of
 from fireside.memory.digest import Said
 from fireside.memory.probe import PROBE, can_digest, measured, request
 from fireside.messages import Defaults, PromptFormat, Role, Sampling
@@ -74,7 +74,7 @@ class Writer:
     def __init__(self, assembler: Assembler, history: History, engine: Engine) -> None:
         self._history = history
         self._engine = engine
-        self._framing = Framing(assembler.tokenize, layout_of(Defaults()), engine)
+        self._framing = assembler.framing(layout_of(Defaults()), engine)
 
     async def summarise(self, before: str, messages: Sequence[Said], tokens: int) -> str:
         """Return the model's words for what is evicted; nothing from a model that is too weak for it."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -13,6 +15,9 @@ from fireside.messages import Defaults, PromptFormat, Role
 from fireside.prompt import Frame, frames_of, tellings, transcript_content, transcript_frames
 
 Ids = tuple[int, ...]
+REMEMBERED_DIALOGUES = 64
+Key = tuple[str, bool | None, tuple[Role, ...], str]
+"""a model, whether it thinks, who speaks, and the day, which some templates tell"""
 
 
 class Tokenize(Protocol):
@@ -68,11 +73,33 @@ class Laid(msgspec.Struct, frozen=True):
         return self.head + sum(self.sizes)
 
 
+class Frames:
+    """The frames of dialogues that were laid out lately: with as many messages they are the same.
+
+    A template takes longer the more there are, so they are found while nobody waits (what is read ahead and
+    while somebody types has the frames of the next prompt).
+    """
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[Key, tuple[Frame, ...]] = OrderedDict()
+
+    def find(self, key: Key) -> tuple[Frame, ...] | None:
+        if key in self._known:
+            self._known.move_to_end(key)
+        return self._known.get(key)
+
+    def keep(self, key: Key, frames: tuple[Frame, ...]) -> None:
+        self._known[key] = frames
+        if len(self._known) > REMEMBERED_DIALOGUES:
+            self._known.popitem(last=False)
+
+
 class Framing:
     """Lays out messages for one engine."""
 
-    def __init__(self, tokenize: Tokenize, layout: Layout, engine: Engine) -> None:
+    def __init__(self, tokenize: Tokenize, frames: Frames, layout: Layout, engine: Engine) -> None:
         self._tokenize = tokenize
+        self._known = frames
         self.layout = layout
         self.engine = engine
 
@@ -120,12 +147,16 @@ class Framing:
         everyone = [*system, *roles]
         if self.layout.format is PromptFormat.TRANSCRIPT:
             return transcript_frames(everyone, me=self.layout.me, you=self.layout.you)
+        key = (self.engine.info.identity, self.layout.reasoning, tuple(everyone), time.strftime("%x"))
+        if (known := self._known.find(key)) is not None:
+            return known
         frames = frames_of(await self._render(everyone))
         if [frame.index for frame in frames[:-1]] != list(range(len(everyone))):
             raise BadRequest(
                 f"the chat template of {self.engine.info.model} drops or repeats messages",
                 hint="use another model, or `--format transcript`",
             )
+        self._known.keep(key, frames)
         return frames
 
     async def _render(self, roles: Sequence[Role]) -> str:

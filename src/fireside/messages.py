@@ -76,6 +76,8 @@ class Message(msgspec.Struct, frozen=True):
         >>> Message(Role.USER, (FilePart("a.txt", "one"), TextPart("Why?"))).prompt_text
         'a.txt:\\n\\none\\n\\nWhy?'
         """
+        if len(self.parts) == 1 and isinstance(self.parts[0], TextPart):
+            return self.parts[0].text  # as nearly all are: a long branch asks for all of its texts each turn
         files = [f"{part.name}:\n\n{part.text}" for part in self.parts if isinstance(part, FilePart)]
         pictures = [f"[picture: {part.name}]" for part in self.pictures]
         return "\n\n".join([*pictures, *files, *([self.text] if self.text else [])])
