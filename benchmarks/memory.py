@@ -49,12 +49,16 @@ def a_long_text(tokens: int, first: int = 0) -> str:
     return "".join(SENTENCE.format(number, number * 7) for number in numbers)
 
 
+def median_wait(told: Sequence[Told]) -> float:
+    return statistics.median(one.first_word_s for one in told)
+
+
 def shown(told: Sequence[Told]) -> str:
     """Return median and spread of the first words, and what else is the same in all of them."""
     seconds = sorted(one.first_word_s for one in told)
     spread = f" ({seconds[0]:.2f}–{seconds[-1]:.2f})" if len(seconds) > 1 else ""
     engine = statistics.median(one.engine_s + one.typed_s for one in told)
-    return f"{statistics.median(seconds):.2f} s{spread} | {engine:.2f} s | {max(one.read for one in told):,}"
+    return f"{median_wait(told):.2f} s{spread} | {engine:.2f} s | {max(one.read for one in told):,}"
 
 
 HEADER = "| {} | first word | engine's processor time | tokens read |\n|---|---|---|---|"
@@ -96,6 +100,7 @@ class Bench:
         with self.fireside() as ours, self.plain() as theirs:
             one, other = ours.new(), theirs.new()
             told: dict[str, list[Told]] = {}
+            waits: dict[str, list[float]] = {}
             for turn in range(1, self._asked.turns + AROUND + 1):
                 near = next((count for count in TURNS if abs(turn - count) <= AROUND), None)
                 way = ASKED[(turn - 1) % len(ASKED)] if near else ASKED[0]
@@ -104,8 +109,15 @@ class Bench:
                 told.setdefault("theirs", []).append(theirs.ask(other, text))
                 if near is not None and turn == near + AROUND:
                     self._tell_turns(near, told)
+                    for each, ones in told.items():
+                        waits.setdefault(each, []).append(median_wait(ones))
                 if near is None or turn == near + AROUND:
                     told = {}
+
+        print()
+        for way, seconds in waits.items():
+            growth = max(seconds) / min(seconds)
+            print(f"{way.format(IDLE_S)}: {growth:.2f} times from the shortest wait to the longest")
 
     def _asked_in(self, way: str, side: Fireside, conversation: int, text: str) -> Told:
         typed_s = 0.0
@@ -197,7 +209,7 @@ class Bench:
                 continue
             print(f"| {when}: {len(usual)} turns without a new digest | {shown(usual)} |")
             print(f"| {when}: {len(due)} turns with one | {shown(due)} |")
-            without = statistics.median(one.first_word_s for one in usual)
+            without = median_wait(usual)
             waits = [one.first_word_s - without for one in due]
             waited = f"{statistics.median(waits):.2f} s, at most {max(waits):.2f} s"
             print(f"| {when}: waited for the digest | {waited} | | |", flush=True)
