@@ -18,6 +18,7 @@ import gguf
 import msgspec
 from gguf import GGMLQuantizationType, GGUFReader, GGUFWriter, quants
 
+from fireside.busyness import busy_share
 from fireside.engines import machine, processor
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
@@ -63,9 +64,7 @@ def written_as(source: Path, kind: str, target: Path) -> Path:
 async def quiet() -> None:
     """Wait until other programs leave the machine alone, for a while."""
     for _ in range(QUIET_TRIES):
-        begun = machine.core_time()
-        await asyncio.sleep(1)
-        if (machine.busy_share(begun) or 0) < QUIET_SHARE:
+        if (await busy_share(1.0) or 0) < QUIET_SHARE:
             return
     print("(not quiet)")
 

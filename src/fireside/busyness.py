@@ -16,12 +16,17 @@ BUSY_SHARE = 0.25
 
 async def others_compute(stat: Path = STAT) -> bool:
     """Listen for half a second, while we do nothing ourselves; where the system doesn't tell, nobody does."""
+    return (await busy_share(LISTENED_S, stat) or 0.0) > BUSY_SHARE
+
+
+async def busy_share(listened_s: float, stat: Path = STAT) -> float | None:
+    """Return how much of all cores' time is used meanwhile, from 0.0 to 1.0; None where nobody tells."""
     begun = core_time(stat)
-    await asyncio.sleep(LISTENED_S)
+    await asyncio.sleep(listened_s)
     now = core_time(stat)
     if begun is None or now is None or now[1] <= begun[1]:
-        return False
-    return (now[0] - begun[0]) / (now[1] - begun[1]) > BUSY_SHARE
+        return None
+    return (now[0] - begun[0]) / (now[1] - begun[1])
 
 
 def core_time(stat: Path = STAT) -> tuple[int, int] | None:
