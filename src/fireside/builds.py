@@ -33,6 +33,8 @@ class Built(msgspec.Struct, frozen=True, tag_field="event", tag="built"):
     compared: Compared
     failed: str | None = None
     """why it is not used any more, or never was"""
+    outdated: bool = False
+    """whether this version of Fireside has another source; told of a record, never kept in it"""
 
 
 class Step(msgspec.Struct, frozen=True, tag_field="event", tag="step"):

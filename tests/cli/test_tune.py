@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator
 
+import msgspec
 import pytest
 
 from fireside.builds import Built, Compared
 from fireside.engines import built, processor
+from fireside.native import source
 from fireside.settings import Home
 
 Fireside = Callable[..., subprocess.CompletedProcess[str]]
@@ -50,3 +52,11 @@ def test_what_was_built_before_is_tuned_without_a_question(fireside: Fireside, r
     told = fireside("tune", "remote:office/x", code=1).stderr
     assert "elsewhere" in told
     assert "nobody is there" not in told
+    assert "builds it anew" in told
+
+
+def test_an_engine_of_todays_source_is_not_built_anew(
+    fireside: Fireside, record: Built, cli_home: Home
+) -> None:
+    built.write(cli_home.engines, msgspec.structs.replace(record, source=source.identity()))
+    assert "anew" not in fireside("tune", "remote:office/x", code=1).stderr

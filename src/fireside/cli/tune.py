@@ -86,7 +86,15 @@ def _built(model: str | None, builds: bool | None, *, dry_run: bool, yes: bool) 
     if builds is False or dry_run:
         return None
     if builds is None:
-        if wait_for(built_engine()) is not None:
+        found = wait_for(built_engine())
+        if found is not None:
+            if found.outdated:
+                note(
+                    _(
+                        "the engine was built from another source than this version of Fireside has; "
+                        "`fireside tune --build` builds it anew"
+                    )
+                )
             return None
         if not yes and not _wants_build():
             note(_("the engine that came with Fireside is tuned; `fireside tune --build` builds one"))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
+import msgspec
+
 from fireside.builds import Prebuilt, Said
 from fireside.engines.built import read
+from fireside.native import source
 from fireside.native.tuning import build_engine, remove_engine
 from fireside.settings import find_home, load_settings
 from fireside.steps import Say, tell_steps
@@ -18,7 +21,10 @@ def asked(say: Say) -> Said:
         return asyncio.run(build_engine(home, load_settings(home), say, *sys.argv[2:]))
     if sys.argv[1] == "reset":
         return Prebuilt(removed=remove_engine(home))
-    return read(home.engines) or Prebuilt()
+    found = read(home.engines)
+    if found is None:
+        return Prebuilt()
+    return msgspec.structs.replace(found, outdated=found.source != source.identity())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,10 @@ TEXTS: dict[str, str] = {
     "--dry-run writes nothing, and so builds nothing: leave out --build": (
         "--dry-run 不写入任何内容，因此也不构建：请去掉 --build"
     ),
+    "the engine was built from another source than this version of Fireside has; "
+    "`fireside tune --build` builds it anew": (
+        "引擎是用与此版 Fireside 不同的源代码编译的；`fireside tune --build` 可重新编译"
+    ),
     "Build the engine for this processor? It fetches llama.cpp's source (77 MB), compiles it at the "
     "lowest priority (5 to 20 minutes), takes 2 GB of room, and is used only if it is faster.": (
         "为这个处理器构建引擎？将下载 llama.cpp 源码（77 MB），以最低优先级编译（5 到 20 分钟），"
