@@ -9,7 +9,9 @@ import pytest
 
 from examining import Findings
 from fireside.builds import Built, Compared
+from fireside.doctor import machine
 from fireside.engines import built, processor
+from fireside.engines.threads import Conditions
 from fireside.engines.tuned import conditions, profiles_of
 from fireside.model_files import ModelFiles
 from fireside.models.library import Library
@@ -37,6 +39,36 @@ def test_a_profile_is_told_and_one_that_is_not_used_too(
     profiles_of(settings, home).write(Profile(model.reference, measured_with, Tuned(batch=64)))
     found = [str(finding.what) for finding in examined(about="engine", engine=True)]
     assert any(told in message for message in found), found
+
+
+def test_the_threads_are_those_of_the_profile(
+    home: Home, smollm2: Path, examined: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two threads write where they were measured to be faster; as usual a core is left to others."""
+    monkeypatch.setenv("FIRESIDE_MODEL", f"file:{smollm2}")
+    monkeypatch.delenv("FIRESIDE_THREADS", raising=False)
+    monkeypatch.delenv("FIRESIDE_PROMPT_THREADS", raising=False)
+    settings = load_settings(home)
+    model = ModelFiles(Library(home.models, {}), settings).at_hand(settings.model)
+    assert model is not None
+    monkeypatch.setattr(machine, "Watch", Quiet)
+    monkeypatch.setattr(machine, "LOOKED_S", 0.0)
+
+    def told() -> str:
+        (found,) = [str(one.what) for one in examined(about="machine") if "these threads" in str(one.what)]
+        return found
+
+    assert "3 for replies, 4 for prompts" in told()
+    tuned = Tuned(threads=4, prompt_threads=2)
+    profiles_of(settings, home).write(Profile(model.reference, conditions(model, settings), tuned))
+    assert "4 for replies, 2 for prompts" in told()
+
+
+class Quiet:
+    """A machine of four cores on which nobody else computes."""
+
+    def conditions(self) -> Conditions:
+        return Conditions(cores=(1.0,) * 4)
 
 
 @pytest.mark.parametrize(

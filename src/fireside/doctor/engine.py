@@ -10,14 +10,13 @@ import msgspec
 
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem_of, said, well
-from fireside.doctor.models import library_of
+from fireside.doctor.models import default_file
 from fireside.engines.built import chosen, read, usable
 from fireside.engines.fit import memory_allows
 from fireside.engines.protocol import ModelFile
 from fireside.engines.registry import starter
 from fireside.engines.tuned import profiles_of
 from fireside.errors import EngineUnavailable, FiresideError
-from fireside.model_files import ModelFiles
 from fireside.native import source
 from fireside.probing import timed
 from fireside.profiles import Profile
@@ -27,11 +26,7 @@ TRIED_TOKENS = 8
 
 
 def check_engine(who: Examined) -> Iterator[Finding]:
-    files = ModelFiles(library_of(who), who.settings, profiles_of(who.settings, who.home).tuned)
-    try:
-        file = files.at_hand(who.settings.model)
-    except FiresideError:  # told by the check of the models
-        file = None
+    file = default_file(who)
     try:
         if file is None:
             yield from _library_alone()

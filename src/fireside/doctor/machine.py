@@ -10,9 +10,11 @@ from pathlib import Path
 from fireside.amounts import in_bytes
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, note, problem, said, well
+from fireside.doctor.models import default_file
 from fireside.engines import built, control_groups, graphics, machine, processor
 from fireside.engines.conditions import LOOKED_S, Watch
 from fireside.engines.llamacpp_builds import leaves, yields
+from fireside.engines.llamacpp_task import choice_of
 from fireside.engines.threads import Choice, Wish, choose
 
 LITTLE_BYTES = 1_000_000_000
@@ -47,9 +49,7 @@ def _threads(who: Examined) -> Iterator[Finding]:
     watch = Watch()
     time.sleep(LOOKED_S)
     now = watch.conditions()
-    wanted = Wish(who.settings.threads, who.settings.prompt_threads)
-    engine = built.chosen(who.settings, who.home.engines)
-    chosen = choose(Choice(wanted, yields=yields(engine), leaves=leaves(engine)), now)
+    chosen = choose(_choice(who), now)
     yield well(
         "machine",
         said(
@@ -64,6 +64,16 @@ def _threads(who: Examined) -> Iterator[Finding]:
             said("other programs keep {count} of the cores busy", count=f"{now.busy:.1f}"),
             said("models are slower as long as they do"),
         )
+
+
+def _choice(who: Examined) -> Choice:
+    """Return what the threads of the default model are chosen by, or of any where that isn't here."""
+    engine = built.chosen(who.settings, who.home.engines)
+    file = default_file(who)
+    if file is not None and file.engine == "llamacpp":
+        return choice_of(file, engine)
+    wanted = Wish(engine.threads, engine.prompt_threads)
+    return Choice(wanted, yields=yields(engine), leaves=leaves(engine))
 
 
 def _memory() -> Iterator[Finding]:

@@ -14,7 +14,10 @@ from fireside.amounts import in_bytes
 from fireside.cards import ModelCard
 from fireside.doctor import Examined
 from fireside.doctor.findings import Finding, Mend, Said, note, problem, problem_of, said, well
+from fireside.engines.protocol import ModelFile
+from fireside.engines.tuned import profiles_of
 from fireside.errors import DownloadFailed, FiresideError, ModelDamaged, ModelNotFound
+from fireside.model_files import ModelFiles
 from fireside.models.inspection import read_facts
 from fireside.models.library import Library
 from fireside.models.references import place_of
@@ -38,6 +41,15 @@ def check_models(who: Examined) -> Iterator[Finding]:
             said("{size} of broken off downloads are kept to go on with", size=in_bytes(size)),
             said("`fireside models pull MODEL` goes on; deleting {folder} gives them up", folder=downloads),
         )
+
+
+def default_file(who: Examined) -> ModelFile | None:
+    """Return the default model as it would be loaded; None where it isn't at hand (`check_models` tells)."""
+    files = ModelFiles(library_of(who), who.settings, profiles_of(who.settings, who.home).tuned)
+    try:
+        return files.at_hand(who.settings.model)
+    except FiresideError:
+        return None
 
 
 def _default(library: Library, cards: dict[str, ModelCard], who: Examined) -> Iterator[Finding]:
