@@ -21,15 +21,15 @@ async def others_compute(stat: Path = STAT) -> bool:
 
 async def busy_share(listened_s: float, stat: Path = STAT) -> float | None:
     """Return how much of all cores' time is used meanwhile, from 0.0 to 1.0; None where nobody tells."""
-    begun = core_time(stat)
+    begun = _core_time(stat)
     await asyncio.sleep(listened_s)
-    now = core_time(stat)
+    now = _core_time(stat)
     if begun is None or now is None or now[1] <= begun[1]:
         return None
     return (now[0] - begun[0]) / (now[1] - begun[1])
 
 
-def core_time(stat: Path = STAT) -> tuple[int, int] | None:
+def _core_time(stat: Path = STAT) -> tuple[int, int] | None:
     """Return the time that cores have worked, and that they have had (proc_stat(5)); None without both."""
     try:
         times = [int(time) for time in stat.read_text().split("\n", 1)[0].split()[1:9]]

@@ -20,6 +20,15 @@ PICTURE_AT_ONCE = 512
 error. Gemma 3's has 256 tokens."""
 
 
+def read_at_once(batch: int | None, *, sees: bool, usual: int = READ_AT_ONCE) -> int:
+    """Return how many tokens are read at once, where `batch` was set or tuned.
+
+    >>> read_at_once(None, sees=False), read_at_once(64, sees=True)
+    (128, 512)
+    """
+    return max(batch or usual, PICTURE_AT_ONCE if sees else 0)
+
+
 class Need(msgspec.Struct, frozen=True):
     """What a model takes once it is loaded, in bytes."""
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from fireside.engines.fit import need_of
 from fireside.engines.llamacpp import LlamaCppEngine, start
 from fireside.engines.protocol import Ended, ModelFile, Origin, Piece, eyes_of
 from fireside.errors import BadPicture, ModelDamaged
@@ -157,6 +158,13 @@ async def test_a_picture_is_seen_as_a_whole_however_little_is_read_at_once(
         said.append((await answered(engine, prompt))[0])
         await engine.aclose()
     assert said[0] == said[1] == said[2]
+
+
+def test_the_memory_for_reading_a_picture_is_reckoned_with(seeing: ModelFile) -> None:
+    blind, sees = (need_of(model, 1) for model in (msgspec.structs.replace(seeing, projector=None), seeing))
+    assert blind
+    assert sees
+    assert sees.rest - blind.rest >= (512 - 128) * 2 * seeing.context_length
 
 
 async def test_without_a_projector_it_doesnt_see(engine: LlamaCppEngine) -> None:

@@ -34,17 +34,17 @@ def check_engine(who: Examined) -> Iterator[Finding]:
             yield from _tried_where_there_is_room(file, who)
     except FiresideError as error:
         yield problem_of("engine", error)
-    yield from _build(who)
+    yield from _which_build(who)
 
 
-def _build(who: Examined) -> Iterator[Finding]:
+def _which_build(who: Examined) -> Iterator[Finding]:
     """Tell which engine runs the models: the person's own, the one built here, or the one that came along."""
     built = read(who.home.engines)
     if who.settings.llama_server:
         yield well("engine", said("the settings name the engine: {path}", path=who.settings.llama_server))
     elif built is None:
         yield well(
-            "engine", said("the engine is the one that came along; `fireside tune` makes a faster one")
+            "engine", said("the engine is the one that came along; `fireside tune` may make a faster one")
         )
     elif not usable(built):
         yield note(
@@ -54,7 +54,7 @@ def _build(who: Examined) -> Iterator[Finding]:
             else said("the engine that was built here is not used: its file or the processor is another now"),
             said("build it anew: fireside tune --build"),
         )
-    elif built.source != source.identity():
+    elif not source.is_source_of(built):
         yield note(
             "engine",
             said("the engine was built here from another source than this version of Fireside has"),

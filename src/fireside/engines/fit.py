@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fireside.amounts import in_bytes
 from fireside.engines import machine, processor
-from fireside.engines.llamacpp_child import CPU_BATCH
 from fireside.engines.protocol import ModelFile
 from fireside.errors import NotEnoughMemory
-from fireside.footprint import PICTURE_AT_ONCE, TORCH_BYTES, Need, need
+from fireside.footprint import TORCH_BYTES, Need, need, read_at_once
 
 SPARE_BYTES = 512 * 2**20
 """for what was read before, which the engine keeps beside its slots, and for everybody else"""
@@ -27,16 +26,14 @@ def need_of(model: ModelFile, slots: int) -> Need | None:
     reads_whole_texts = model.pooling not in (None, "last")
     tuned = model.tuned
     slots = tuned.slots or slots
-    batch = model.context_length if reads_whole_texts else tuned.batch or CPU_BATCH
-    if model.projector:
-        batch = max(batch, PICTURE_AT_ONCE)
+    at_once = read_at_once(tuned.batch, sees=model.projector is not None)
     return need(
         weights=weights,
         cache_slot_bytes=round(model.cache_token_bytes * tuned.cache_share) * model.context_length,
         batch_token_bytes=model.batch_token_bytes,
         context_length=model.context_length,
         slots=slots,
-        batch=batch,
+        batch=model.context_length if reads_whole_texts else at_once,
     )
 
 

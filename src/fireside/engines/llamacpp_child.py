@@ -16,7 +16,7 @@ import msgspec
 
 from fireside.cards import Pooling
 from fireside.engines import machine
-from fireside.footprint import PICTURE_AT_ONCE, READ_AT_ONCE
+from fireside.footprint import READ_AT_ONCE, read_at_once
 from fireside.profiles import MATCHED_TOKENS, CacheType, Waiting
 
 CPU_BATCH = READ_AT_ONCE
@@ -187,8 +187,8 @@ def batch_of(task: Task, has_graphics: bool) -> int:
     """Return how many tokens are read at once: pictures and what is pooled can't be read in pieces."""
     if task.pooling not in (None, "last"):
         return task.context_length
-    usual = task.batch or (GRAPHICS_BATCH if has_graphics else CPU_BATCH)
-    return max(usual, PICTURE_AT_ONCE) if task.projector else usual
+    usual = GRAPHICS_BATCH if has_graphics else CPU_BATCH
+    return read_at_once(task.batch, sees=task.projector is not None, usual=usual)
 
 
 def _wait_for_the_parents_end() -> None:

@@ -24,7 +24,7 @@ def asked(say: Say) -> Said:
     found = read(home.engines)
     if found is None:
         return Prebuilt()
-    return msgspec.structs.replace(found, outdated=found.source != source.identity())
+    return msgspec.structs.replace(found, outdated=not source.is_source_of(found))
 
 
 if __name__ == "__main__":

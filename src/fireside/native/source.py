@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from fireside.builds import Built
 from fireside.errors import DownloadFailed
 from fireside.models.pip_configuration import read_pip_configuration
 from fireside.models.sources.download import Download, Fetched
@@ -32,6 +33,11 @@ LIMIT_BYTES = ARCHIVE_BYTES + (8 << 20)
 def identity() -> str:
     """Return what tells this source, with Fireside's changes, from others."""
     return f"{PROJECT} {VERSION} + {changes.version()}"
+
+
+def is_source_of(built: Built) -> bool:
+    """Return whether an engine was built from this very source, and not from another version's."""
+    return built.source == identity()
 
 
 async def fetch_source(folder: Path, environ: Mapping[str, str], fetched: Fetched) -> Path:

@@ -115,8 +115,8 @@ TEXTS: dict[str, str] = {
     "fetched {model} again": "已重新下载 {model}",
     # engine
     "the settings name the engine: {path}": "设置指定了引擎：{path}",
-    "the engine is the one that came along; `fireside tune` makes a faster one": (
-        "引擎是随附的那个；`fireside tune` 可以做出更快的"
+    "the engine is the one that came along; `fireside tune` may make a faster one": (
+        "引擎是随附的那个；`fireside tune` 也许可以做出更快的"
     ),
     "the engine that was built here is not used: {reason}": "没有使用在这里编译的引擎：{reason}",
     "the engine that was built here is not used: its file or the processor is another now": (
