@@ -30,6 +30,8 @@ class Facts(msgspec.Struct, frozen=True):
     """a prompt's, as it is read now"""
     is_changed: bool = False
     """whether the engine was built with Fireside's changes"""
+    sees: bool = False
+    """whether a picture has to fit into what is read at once: then none of the batches would be another"""
 
 
 class Dimension(msgspec.Struct, frozen=True):
@@ -56,6 +58,8 @@ def _numbers(facts: Facts) -> set[int]:
 
 
 def _batches(facts: Facts, best: Tuned) -> Iterator[object]:
+    if facts.sees:
+        return
     most = max(READ_AT_ONCE, facts.read_tokens_per_s * MOST_BATCH_S)
     yield from (batch for batch in BATCHES if batch <= most)
 
@@ -119,6 +123,8 @@ def others(dimension: Dimension, facts: Facts, best: Tuned) -> list[Tuned]:
     >>> facts = Facts(cores=4, threads=3, prompt_threads=4, on_graphics=False, read_tokens_per_s=600.0)
     >>> [one.batch for one in others(DIMENSIONS[3], facts, Tuned())]
     [64, 256]
+    >>> others(DIMENSIONS[3], msgspec.structs.replace(facts, sees=True), Tuned())
+    []
     >>> sorted(one.threads for one in others(DIMENSIONS[1], facts, Tuned()))
     [2, 4]
     """

@@ -111,6 +111,7 @@ class Descent:
                 on_graphics=trial.engine.info.device == "gpu",
                 read_tokens_per_s=await trial.speed("reading"),
                 is_changed=self._is_changed,
+                sees=self._model.projector is not None,
             )
         self._threads, self._prompt_threads = facts.threads, facts.prompt_threads
         self._took_s.append(time.monotonic() - began)
